@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Allocation, and the injection of failures into it and into system calls.
+ *
+ * All of our code allocates through iw_calloc() and asks iw_fault() before a
+ * system call that can fail. A test arms the n-th such site of its process and
+ * sweeps n upwards until nothing fails any more. Unarmed, a site costs one
+ * relaxed load.
+ */
+#ifndef IW_FAULT_H
+#define IW_FAULT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum iw_fault_kind {
+	IW_FAULT_ALLOC = 1,
+	IW_FAULT_SYSCALL = 2,
+};
+
+extern int iw_fault_armed;
+
+bool iw_fault_hit(enum iw_fault_kind kind);
+
+/* True if this site has to fail now. */
+static inline bool iw_fault(enum iw_fault_kind kind)
+{
+	return __builtin_expect(__atomic_load_n(&iw_fault_armed, __ATOMIC_RELAXED), 0) &&
+	       iw_fault_hit(kind);
+}
+
+/*
+ * Arms the @nth site (from 1) of the kinds in @kinds to fail, once. 0 disarms.
+ * Tests alone call these.
+ */
+void iw_fault_arm(unsigned int kinds, unsigned long nth);
+/* Sites passed since iw_fault_arm(); more than nth means that the fault fired. */
+unsigned long iw_fault_passed(void);
+
+/* Zeroed memory, NULL if there is none. Free with free(3). */
+void *iw_calloc(size_t n, size_t size);
+
+#endif

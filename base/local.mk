@@ -1,0 +1,3 @@
+noinst_LTLIBRARIES += libiwbase.la
+libiwbase_la_SOURCES = base/bytes.h base/fault.c base/fault.h base/list.h \
+	base/lock.c base/lock.h base/log.c base/log.h

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include "base/lock.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/fault.h"
+
+void iw_lock_init(struct iw_lock *lock)
+{
+	pthread_mutex_init(&lock->mutex, NULL);
+	lock->held = false;
+}
+
+void iw_lock_fini(struct iw_lock *lock)
+{
+	pthread_mutex_destroy(&lock->mutex);
+}
+
+static void lock_taken(struct iw_lock *lock)
+{
+	lock->owner = pthread_self();
+	__atomic_store_n(&lock->held, true, __ATOMIC_RELAXED);
+}
+
+static void lock_left(struct iw_lock *lock)
+{
+	__atomic_store_n(&lock->held, false, __ATOMIC_RELAXED);
+}
+
+void iw_lock(struct iw_lock *lock)
+{
+	pthread_mutex_lock(&lock->mutex);
+	lock_taken(lock);
+}
+
+void iw_unlock(struct iw_lock *lock)
+{
+	lock_left(lock);
+	pthread_mutex_unlock(&lock->mutex);
+}
+
+bool iw_lock_is_mine(const struct iw_lock *lock)
+{
+	return __atomic_load_n(&lock->held, __ATOMIC_RELAXED) &&
+	       pthread_equal(lock->owner, pthread_self());
+}
+
+void iw_assert_held_at(const struct iw_lock *lock, const char *where)
+{
+	if (iw_lock_is_mine(lock))
+		return;
+	fprintf(stderr, "iwshim: %s called without its lock\n", where);
+	abort();
+}
+
+void iw_cond_init(struct iw_cond *cond)
+{
+	pthread_condattr_t attr;
+
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&cond->cond, &attr);
+	pthread_condattr_destroy(&attr);
+}
+
+void iw_cond_fini(struct iw_cond *cond)
+{
+	pthread_cond_destroy(&cond->cond);
+}
+
+void iw_cond_wait(struct iw_cond *cond, struct iw_lock *lock)
+{
+	lock_left(lock);
+	pthread_cond_wait(&cond->cond, &lock->mutex);
+	lock_taken(lock);
+}
+
+bool iw_cond_wait_ms(struct iw_cond *cond, struct iw_lock *lock, unsigned int ms)
+{
+	struct timespec until;
+	int rc;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += ms / 1000;
+	until.tv_nsec += (long)(ms % 1000) * 1000000;
+	if (until.tv_nsec >= 1000000000) {
+		until.tv_sec++;
+		until.tv_nsec -= 1000000000;
+	}
+	lock_left(lock);
+	rc = pthread_cond_timedwait(&cond->cond, &lock->mutex, &until);
+	lock_taken(lock);
+	return rc != ETIMEDOUT;
+}
+
+void iw_cond_signal(struct iw_cond *cond)
+{
+	pthread_cond_signal(&cond->cond);
+}
+
+void iw_cond_broadcast(struct iw_cond *cond)
+{
+	pthread_cond_broadcast(&cond->cond);
+}
+
+int iw_thread_start(void *(*fn)(void *), void *arg, const char *name)
+{
+	sigset_t all, old;
+	pthread_attr_t attr;
+	pthread_t thread;
+	int rc;
+
+	if (iw_fault(IW_FAULT_SYSCALL))
+		return -EAGAIN;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	pthread_attr_init(&attr);
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	rc = pthread_create(&thread, &attr, fn, arg);
+	if (!rc)
+		pthread_setname_np(thread, name);
+	pthread_attr_destroy(&attr);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	return -rc;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Locks whose ownership can be asserted, condition variables and threads.
+ *
+ * Everything that iwcm-core does between threads goes through this header, so
+ * that a test build can replace it by a scheduler of its own.
+ */
+#ifndef IW_LOCK_H
+#define IW_LOCK_H
+
+#include <pthread.h>
+#include <stdbool.h>
+
+struct iw_lock {
+	pthread_mutex_t mutex;
+	pthread_t owner; /* valid while @held; written by the holder only */
+	bool held;
+};
+
+struct iw_cond {
+	pthread_cond_t cond;
+};
+
+/* Cannot fail: default attributes allocate nothing on glibc. */
+void iw_lock_init(struct iw_lock *lock);
+void iw_lock_fini(struct iw_lock *lock);
+void iw_lock(struct iw_lock *lock);
+void iw_unlock(struct iw_lock *lock);
+
+/* True if the calling thread holds @lock; for iw_assert_held alone. */
+bool iw_lock_is_mine(const struct iw_lock *lock);
+
+/*
+ * A programming error of ours, never reachable by input: aborts in builds with
+ * --enable-debug, compiles to nothing otherwise.
+ */
+#ifdef IW_DEBUG
+#define iw_assert_held(lock) iw_assert_held_at(lock, __func__)
+#else
+#define iw_assert_held(lock) ((void)(lock))
+#endif
+void iw_assert_held_at(const struct iw_lock *lock, const char *where);
+
+void iw_cond_init(struct iw_cond *cond);
+void iw_cond_fini(struct iw_cond *cond);
+void iw_cond_wait(struct iw_cond *cond, struct iw_lock *lock);
+/* Waits at most @ms milliseconds (monotonic); false if the time ran out. */
+bool iw_cond_wait_ms(struct iw_cond *cond, struct iw_lock *lock, unsigned int ms);
+void iw_cond_signal(struct iw_cond *cond);
+void iw_cond_broadcast(struct iw_cond *cond);
+
+/*
+ * Starts a detached thread with all signals blocked, so that no handler of the
+ * program ever runs on a thread of ours. 0 or -errno (-EAGAIN).
+ */
+int iw_thread_start(void *(*fn)(void *), void *arg, const char *name);
+
+#endif

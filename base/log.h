@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * The log: IWSHIM_LOG=error|warn|info|debug|trace (default error) to stderr or
+ * to the file that IWSHIM_LOG_FILE names. Setuid programs ignore both.
+ * A line is written with one write(2), so lines of several threads and
+ * processes do not mix. errno survives every call.
+ */
+#ifndef IW_LOG_H
+#define IW_LOG_H
+
+#include <stdbool.h>
+
+enum iw_log_level {
+	IW_LOG_ERROR,
+	IW_LOG_WARN,
+	IW_LOG_INFO,
+	IW_LOG_DEBUG,
+	IW_LOG_TRACE,
+};
+
+extern int iw_log_threshold; /* negative until the environment was read */
+
+bool iw_log_enabled(enum iw_log_level level);
+void iw_log_write(enum iw_log_level level, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+#define iw_log(level, ...)                                \
+	do {                                              \
+		if (iw_log_enabled(level))                \
+			iw_log_write(level, __VA_ARGS__); \
+	} while (0)
+
+#define iw_error(...) iw_log(IW_LOG_ERROR, __VA_ARGS__)
+#define iw_warn(...) iw_log(IW_LOG_WARN, __VA_ARGS__)
+#define iw_info(...) iw_log(IW_LOG_INFO, __VA_ARGS__)
+#define iw_debug(...) iw_log(IW_LOG_DEBUG, __VA_ARGS__)
+#define iw_trace(...) iw_log(IW_LOG_TRACE, __VA_ARGS__)
+
+#endif

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * What a driver offers to the shim besides the connection ops: event sources,
+ * and where an id is bound.
+ *
+ * An event source belongs to one event channel. A driver whose events must be
+ * fetched (the kernel's rdma_cm file) gives it a descriptor that is readable
+ * while events wait and a pump that the channel's reader calls.
+ */
+#ifndef IW_DRIVER_H
+#define IW_DRIVER_H
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include "iwcm-core/iw_cm.h"
+
+struct iw_source; /* each driver has its own */
+
+/* The argument of iw_cm_create() for every driver of ours. */
+struct iw_cm_open_arg {
+	struct iw_source *source;
+	uint16_t ps;	 /* enum rdma_port_space */
+	uint8_t qp_type; /* enum ibv_qp_type */
+};
+
+struct iw_cm_addr_info {
+	struct sockaddr_storage src, dst; /* family 0: none */
+	uint64_t node_guid;		  /* network order; 0: bound to no device */
+	int ibdev_index;		  /* of RDMA netlink; -1: not known */
+	uint8_t port_num;		  /* from 1; 0: bound to no device */
+};
+
+struct iw_driver {
+	const char *name;
+	const struct iw_cm_driver_ops *cm;
+	/*
+	 * 0: this driver can serve. -ENODEV: nothing to drive; -EACCES: no
+	 * permission; -EPERM: the kernel speaks another ABI. Cheap after the
+	 * first success; failures are looked at again.
+	 */
+	int (*probe)(void);
+	/* @fd stays the source's; level-triggered, non-blocking, close-on-exec. */
+	int (*source_open)(struct iw_source **source, int *fd);
+	/*
+	 * Fetches one event and posts it to the core: handlers run on this
+	 * thread. 0: one was handled; -EAGAIN: none waits; other errors are
+	 * the source's (-EACCES in a forked child). Any number of threads.
+	 */
+	int (*source_pump)(struct iw_source *source);
+	/* After all ids on it are gone. */
+	void (*source_close)(struct iw_source *source);
+};
+
+#endif

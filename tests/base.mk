@@ -1,0 +1,4 @@
+IW_TESTS += tests/test_base
+tests_test_base_SOURCES = tests/test_base.c
+tests_test_base_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_test_base_LDADD = libiwbase.la $(CRITERION_LIBS)

@@ -1,0 +1,8 @@
+# Unit tests: one Criterion program a module, named test_<stem>.
+# Tests of the core link libiwcm.la and libiwbase.la alone.
+if HAVE_CRITERION
+IW_TESTS =
+include tests/base.mk
+check_PROGRAMS += $(IW_TESTS)
+TESTS += $(IW_TESTS)
+endif
