@@ -171,6 +171,8 @@ struct iw_cm_driver_ops {
 	int (*set_option)(struct iw_cm_id *id, void *drv, int level, int name, const void *val,
 			  size_t len);
 	int (*notify)(struct iw_cm_id *id, void *drv, int event);
+	/* struct ibv_qp_attr; qp_state in it says for which state. */
+	int (*init_qp_attr)(struct iw_cm_id *id, void *drv, void *qp_attr, int *mask);
 
 	/*
 	 * Connections. connect and accept returning 0 owe CONNECT_REPLY and
@@ -241,6 +243,11 @@ int iw_cm_resolve_route(struct iw_cm_id *id, int timeout_ms);
 int iw_cm_query(struct iw_cm_id *id, struct iw_cm_addr_info *info);
 int iw_cm_set_option(struct iw_cm_id *id, int level, int name, const void *val, size_t len);
 int iw_cm_notify(struct iw_cm_id *id, int event);
+/*
+ * The attributes that a QP of @id needs on its way to @qp_attr->qp_state
+ * (struct ibv_qp_attr), and ibv_modify_qp's mask for them. In every state.
+ */
+int iw_cm_init_qp_attr(struct iw_cm_id *id, void *qp_attr, int *mask);
 
 /*
  * IDLE -> LISTEN. Allocates @slots request credits: that many children may be
