@@ -1,0 +1,359 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/*
+ * Event channels: one pollable descriptor over the drivers' event sources and
+ * our own queue, and the wait in rdma_get_cm_event(3).
+ *
+ * An event from a source is read, run through the core and queued by the very
+ * thread that waits for it. The eventfd is written only for events that no
+ * source's descriptor shows: those queued by other threads, or left over.
+ */
+#include "shim/shim.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+/* How far one miss or one wait moves channel_should_wait()'s opinion. */
+#define WAIT_CREDIT_MIN (-6)
+#define WAIT_CREDIT_MAX 2
+
+/* The channel whose source this thread is reading. */
+static __thread struct shim_channel *pumping __attribute__((tls_model("initial-exec")));
+
+int shim_channel_check(struct rdma_event_channel *ch, struct shim_channel **channel)
+{
+	struct shim_channel *c = (struct shim_channel *)(void *)ch;
+
+	if (!c || c->magic != SHIM_CHANNEL_MAGIC)
+		return -EINVAL;
+	if (c->generation != shim_generation())
+		return -EACCES;
+	*channel = c;
+	return 0;
+}
+
+static int epoll_watch(int epfd, int fd)
+{
+	struct epoll_event ev = { .events = EPOLLIN, .data.fd = fd };
+
+	if (iw_fault(IW_FAULT_SYSCALL))
+		return -ENOMEM;
+	return epoll_ctl(epfd, EPOLL_CTL_ADD, fd, &ev) ? -errno : 0;
+}
+
+static int open_fds(struct shim_channel *c)
+{
+	int rc;
+
+	if (iw_fault(IW_FAULT_SYSCALL))
+		return -EMFILE;
+	c->ch.fd = epoll_create1(EPOLL_CLOEXEC);
+	if (c->ch.fd < 0)
+		return -errno;
+	if (iw_fault(IW_FAULT_SYSCALL)) {
+		rc = -EMFILE;
+		goto close_epoll;
+	}
+	c->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (c->wake_fd < 0) {
+		rc = -errno;
+		goto close_epoll;
+	}
+	rc = epoll_watch(c->ch.fd, c->wake_fd);
+	if (rc)
+		goto close_wake;
+	return 0;
+
+close_wake:
+	close(c->wake_fd);
+close_epoll:
+	close(c->ch.fd);
+	return rc;
+}
+
+int shim_channel_new(struct shim_channel **channel)
+{
+	struct shim_channel *c = iw_calloc(1, sizeof(*c));
+	int rc;
+
+	if (!c)
+		return -ENOMEM;
+	rc = open_fds(c);
+	if (rc) {
+		free(c);
+		return rc;
+	}
+	c->magic = SHIM_CHANNEL_MAGIC;
+	c->generation = shim_generation();
+	iw_lock_init(&c->lock);
+	TAILQ_INIT(&c->queue);
+	TAILQ_INIT(&c->ids);
+	*channel = c;
+	return 0;
+}
+
+/* The ids that are still there lose their connections and their channel. */
+static void orphan_ids(struct shim_channel *c)
+{
+	struct shim_id *id;
+
+	for (;;) {
+		iw_lock(&c->lock);
+		id = TAILQ_FIRST(&c->ids);
+		if (id) {
+			TAILQ_REMOVE(&c->ids, id, link);
+			id->channel = NULL;
+			id->id.channel = NULL;
+		}
+		iw_unlock(&c->lock);
+		if (!id)
+			return;
+		shim_id_detach(id);
+	}
+}
+
+static void drop_queue(struct shim_channel *c)
+{
+	struct shim_event *ev;
+
+	while ((ev = TAILQ_FIRST(&c->queue))) {
+		TAILQ_REMOVE(&c->queue, ev, link);
+		shim_event_drop(ev);
+	}
+}
+
+void shim_channel_free(struct shim_channel *c)
+{
+	c->magic = 0;
+	orphan_ids(c);
+	drop_queue(c);
+	for (int kind = 0; kind < IW_DRIVER_NKINDS; kind++)
+		if (c->sources[kind])
+			iw_driver_get(kind)->source_close(c->sources[kind]);
+	close(c->wake_fd);
+	close(c->ch.fd);
+	iw_lock_fini(&c->lock);
+	free(c);
+}
+
+static struct iw_source *peek_source(struct shim_channel *c, enum iw_driver_kind kind)
+{
+	return __atomic_load_n(&c->sources[kind], __ATOMIC_ACQUIRE);
+}
+
+int shim_channel_source(struct shim_channel *c, enum iw_driver_kind kind, struct iw_source **source)
+{
+	const struct iw_driver *driver = iw_driver_get(kind);
+	int fd, rc = 0;
+	struct iw_source *s = peek_source(c, kind);
+
+	if (s) {
+		*source = s;
+		return 0;
+	}
+	iw_lock(&c->lock);
+	s = c->sources[kind];
+	if (s)
+		goto out;
+	rc = driver->source_open(&s, &fd);
+	if (rc)
+		goto out;
+	rc = epoll_watch(c->ch.fd, fd);
+	if (rc) {
+		driver->source_close(s);
+		goto out;
+	}
+	__atomic_store_n(&c->sources[kind], s, __ATOMIC_RELEASE);
+out:
+	iw_unlock(&c->lock);
+	if (!rc)
+		*source = s;
+	return rc;
+}
+
+/* The eventfd follows the queue; its counter cannot overflow: 0 or 1. */
+static void channel_signal(struct shim_channel *c)
+{
+	iw_assert_held(&c->lock);
+	if (c->signalled)
+		return;
+	c->signalled = true;
+	eventfd_write(c->wake_fd, 1);
+}
+
+static void channel_unsignal(struct shim_channel *c)
+{
+	eventfd_t value;
+
+	iw_assert_held(&c->lock);
+	if (!c->signalled)
+		return;
+	c->signalled = false;
+	eventfd_read(c->wake_fd, &value);
+}
+
+void shim_channel_queue(struct shim_channel *c, struct shim_event *event)
+{
+	iw_lock(&c->lock);
+	TAILQ_INSERT_TAIL(&c->queue, event, link);
+	if (pumping != c)
+		channel_signal(c);
+	iw_unlock(&c->lock);
+}
+
+void shim_channel_purge(struct shim_channel *c, struct shim_id *id, struct shim_event_list *list)
+{
+	struct shim_event *ev, *next;
+
+	iw_lock(&c->lock);
+	TAILQ_FOREACH_SAFE (ev, &c->queue, link, next) {
+		if (ev->owner != id)
+			continue;
+		TAILQ_REMOVE(&c->queue, ev, link);
+		TAILQ_INSERT_TAIL(list, ev, link);
+	}
+	if (TAILQ_EMPTY(&c->queue))
+		channel_unsignal(c);
+	iw_unlock(&c->lock);
+}
+
+/*
+ * Takes the first event and charges it to its owner, in one step, so that a
+ * destroy sees it either queued or handed out. What stays behind is signalled:
+ * this thread leaves.
+ */
+static struct shim_event *channel_pop(struct shim_channel *c)
+{
+	struct shim_event *ev;
+
+	iw_lock(&c->lock);
+	ev = TAILQ_FIRST(&c->queue);
+	if (ev) {
+		TAILQ_REMOVE(&c->queue, ev, link);
+		iw_lock(&ev->owner->lock);
+		ev->owner->unacked++;
+		if (ev->ev.event == RDMA_CM_EVENT_DISCONNECTED)
+			ev->owner->closed = true;
+		iw_unlock(&ev->owner->lock);
+	}
+	if (TAILQ_EMPTY(&c->queue))
+		channel_unsignal(c);
+	else
+		channel_signal(c);
+	iw_unlock(&c->lock);
+	return ev;
+}
+
+/* Reads one event of any source. -EAGAIN: none waits. */
+static int channel_pump(struct shim_channel *c)
+{
+	struct iw_source *s;
+	int rc = -EAGAIN;
+
+	pumping = c;
+	for (int kind = 0; kind < IW_DRIVER_NKINDS && rc == -EAGAIN; kind++) {
+		s = peek_source(c, kind);
+		if (s)
+			rc = iw_driver_get(kind)->source_pump(s);
+	}
+	pumping = NULL;
+	return rc;
+}
+
+/*
+ * Reading first costs one system call if an event is there and three more if
+ * not; waiting first costs three always. Recent luck decides, and waiting is
+ * given up now and then to see whether luck has turned.
+ */
+static bool channel_should_wait(struct shim_channel *c)
+{
+	return __atomic_load_n(&c->wait_credit, __ATOMIC_RELAXED) < 0;
+}
+
+static void channel_learn(struct shim_channel *c, int by)
+{
+	int credit = __atomic_load_n(&c->wait_credit, __ATOMIC_RELAXED) + by;
+
+	if (credit >= WAIT_CREDIT_MIN && credit <= WAIT_CREDIT_MAX)
+		__atomic_store_n(&c->wait_credit, credit, __ATOMIC_RELAXED);
+}
+
+/* 0: something is readable. -EAGAIN: the program set O_NONBLOCK. -EINTR. */
+static int channel_wait(struct shim_channel *c)
+{
+	struct pollfd pfd = { .fd = c->ch.fd, .events = POLLIN };
+	int flags = fcntl(c->ch.fd, F_GETFL);
+
+	if (flags < 0)
+		return -errno;
+	if (flags & O_NONBLOCK)
+		return -EAGAIN;
+	if (poll(&pfd, 1, -1) < 0)
+		return -errno;
+	return pfd.revents & POLLNVAL ? -EBADF : 0;
+}
+
+int shim_channel_get(struct shim_channel *c, struct shim_event **event)
+{
+	bool may_wait_first = channel_should_wait(c);
+	struct shim_event *ev;
+	int rc;
+
+	while (!(ev = channel_pop(c))) {
+		if (may_wait_first) {
+			may_wait_first = false;
+			channel_learn(c, 1);
+			rc = channel_wait(c);
+			if (rc && rc != -EAGAIN)
+				return rc;
+		}
+		rc = channel_pump(c);
+		if (!rc)
+			continue;
+		if (rc != -EAGAIN)
+			return rc;
+		channel_learn(c, -3);
+		rc = channel_wait(c);
+		if (rc)
+			return rc;
+	}
+	*event = ev;
+	return 0;
+}
+
+/* Without the software device a channel is of use only if the kernel can serve. */
+static int any_driver(void)
+{
+	return iw_driver_get(IW_DRIVER_KERNEL)->probe();
+}
+
+IW_EXPORT struct rdma_event_channel *rdma_create_event_channel(void)
+{
+	struct shim_channel *c = NULL;
+	int rc = any_driver();
+
+	if (!rc)
+		rc = shim_channel_new(&c);
+	if (!rc)
+		return &c->ch;
+	errno = -rc;
+	return NULL;
+}
+
+IW_EXPORT void rdma_destroy_event_channel(struct rdma_event_channel *channel)
+{
+	struct shim_channel *c = NULL;
+	int rc = shim_channel_check(channel, &c);
+
+	if (rc == -EACCES) {
+		/* The parent's: let go of our copies of its descriptors. */
+		c = (struct shim_channel *)(void *)channel;
+		close(c->wake_fd);
+		close(c->ch.fd);
+		return;
+	}
+	if (!rc)
+		shim_channel_free(c);
+}

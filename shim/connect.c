@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/*
+ * Connections: connect, listen, accept, reject, establish, notify, disconnect.
+ */
+#include "shim/shim.h"
+
+/* ucma's own default bound; a negative or zero backlog means "the most". */
+#define BACKLOG_DEFAULT 1024
+
+/* ---- parameters */
+
+static void copy_param(struct iw_cm_conn_param *to, const struct rdma_conn_param *from)
+{
+	to->private_data = from->private_data;
+	to->private_data_len = from->private_data_len;
+	to->responder_resources = from->responder_resources;
+	to->initiator_depth = from->initiator_depth;
+	to->flow_control = from->flow_control;
+	to->retry_count = from->retry_count;
+	to->rnr_retry_count = from->rnr_retry_count;
+	to->srq = from->srq;
+	to->qp_num = from->qp_num;
+}
+
+/* The id's own QP counts before what the program says. */
+static void take_qp(struct iw_cm_conn_param *to, const struct rdma_cm_id *id)
+{
+	if (!id->qp)
+		return;
+	to->qp_num = id->qp->qp_num;
+	to->srq = !!id->qp->srq;
+}
+
+/* RDMA_MAX_RESP_RES and RDMA_MAX_INIT_DEPTH stand for what the device can. */
+static int limit(uint16_t *value, uint8_t max)
+{
+	if (*value == UINT8_MAX)
+		*value = max;
+	return *value > max ? -EINVAL : 0;
+}
+
+static int limit_resources(struct iw_cm_conn_param *param, const struct shim_device *device)
+{
+	int rc = limit(&param->responder_resources, device->max_responder_resources);
+
+	return rc ? rc : limit(&param->initiator_depth, device->max_initiator_depth);
+}
+
+static bool is_stream(const struct shim_id *id)
+{
+	return id->id.ps == RDMA_PS_TCP;
+}
+
+static int check_param(const struct rdma_conn_param *param)
+{
+	return param && param->private_data_len && !param->private_data ? -EINVAL : 0;
+}
+
+/* ---- active */
+
+static int connect_param(struct shim_id *id, const struct rdma_conn_param *param,
+			 struct iw_cm_conn_param *out)
+{
+	int rc = check_param(param);
+
+	if (rc)
+		return rc;
+	if (param)
+		copy_param(out, param);
+	if (is_stream(id)) {
+		if (!param && !id->id.qp)
+			return -EINVAL;
+		if (!param) {
+			out->responder_resources = out->initiator_depth = UINT8_MAX;
+			out->retry_count = out->rnr_retry_count = 7;
+		}
+		rc = limit_resources(out, id->device);
+	}
+	take_qp(out, &id->id);
+	return rc;
+}
+
+/* ROUTE_RESOLVED -> CONNECT, and back if the call itself fails. */
+static int do_connect(struct shim_id *id, const struct rdma_conn_param *param)
+{
+	struct iw_cm_conn_param out = { 0 };
+	int rc;
+
+	if (shim_id_state(id) != SHIM_ROUTE_RESOLVED)
+		return -EINVAL;
+	rc = connect_param(id, param, &out);
+	if (rc)
+		return rc;
+	rc = shim_events_promise(id, 2); /* the outcome, and the end */
+	if (rc)
+		return rc;
+	if (!shim_id_move(id, SHIM_ROUTE_RESOLVED, SHIM_CONNECT)) {
+		rc = -EINVAL;
+		goto unpromise;
+	}
+	rc = iw_cm_connect(id->cm, &out);
+	if (rc)
+		goto back;
+	return shim_complete(id, RDMA_CM_EVENT_ESTABLISHED);
+
+back:
+	shim_id_set_state(id, SHIM_ROUTE_RESOLVED);
+unpromise:
+	shim_events_unpromise(id, 2);
+	return rc;
+}
+
+IW_EXPORT int rdma_connect(struct rdma_cm_id *id, struct rdma_conn_param *conn_param)
+{
+	struct shim_id *priv;
+	int rc = shim_id_check(id, &priv);
+
+	return shim_return(rc ? rc : do_connect(priv, conn_param));
+}
+
+/* ---- passive */
+
+/* IDLE (the driver binds the wildcard) or BOUND -> LISTEN. */
+static int do_listen(struct shim_id *id, int backlog)
+{
+	enum shim_state was = shim_id_state(id);
+	struct iw_cm_id *cm;
+	int rc;
+
+	if (was != SHIM_IDLE && was != SHIM_BOUND)
+		return -EINVAL;
+	rc = shim_id_attach(id, IW_DRIVER_KERNEL, &cm);
+	if (rc)
+		return rc;
+	if (!shim_id_move(id, was, SHIM_LISTEN))
+		return -EINVAL;
+	rc = iw_cm_listen(cm, backlog, backlog > 0 ? (unsigned int)backlog : BACKLOG_DEFAULT);
+	if (rc) {
+		shim_id_set_state(id, was);
+		return rc;
+	}
+	return shim_id_refresh(id);
+}
+
+IW_EXPORT int rdma_listen(struct rdma_cm_id *id, int backlog)
+{
+	struct shim_id *priv;
+	int rc = shim_id_check(id, &priv);
+
+	return shim_return(rc ? rc : do_listen(priv, backlog));
+}
+
+static bool is_child(const struct shim_id *id)
+{
+	return id->passive && id->cm;
+}
+
+static int accept_param(struct shim_id *id, const struct rdma_conn_param *param,
+			struct iw_cm_conn_param *out)
+{
+	int rc = check_param(param);
+
+	if (rc)
+		return rc;
+	if (param) {
+		copy_param(out, param);
+		rc = is_stream(id) ? limit_resources(out, id->device) : 0;
+	} else {
+		out->responder_resources =
+			(uint16_t)iw_min_u32(id->request_rr, id->device->max_responder_resources);
+		out->initiator_depth =
+			(uint16_t)iw_min_u32(id->request_depth, id->device->max_initiator_depth);
+		out->retry_count = out->rnr_retry_count = 7;
+	}
+	take_qp(out, &id->id);
+	return rc;
+}
+
+static int do_accept(struct shim_id *id, const struct rdma_conn_param *param)
+{
+	struct iw_cm_conn_param out = { 0 };
+	int rc;
+
+	if (!is_child(id) || !id->device)
+		return -EINVAL;
+	if (!param && !id->id.qp && is_stream(id))
+		return -EINVAL;
+	rc = accept_param(id, param, &out);
+	if (rc)
+		return rc;
+	rc = shim_events_promise(id, 2);
+	if (rc)
+		return rc;
+	rc = iw_cm_accept(id->cm, &out);
+	if (rc) {
+		shim_events_unpromise(id, 2);
+		return rc;
+	}
+	return is_stream(id) ? shim_complete(id, RDMA_CM_EVENT_ESTABLISHED) : 0;
+}
+
+IW_EXPORT int rdma_accept(struct rdma_cm_id *id, struct rdma_conn_param *conn_param)
+{
+	struct shim_id *priv;
+	int rc = shim_id_check(id, &priv);
+
+	return shim_return(rc ? rc : do_accept(priv, conn_param));
+}
+
+IW_EXPORT int rdma_reject(struct rdma_cm_id *id, const void *private_data, uint8_t private_data_len)
+{
+	struct shim_id *priv;
+	int rc = shim_id_check(id, &priv);
+
+	if (!rc && (!is_child(priv) || (private_data_len && !private_data)))
+		rc = -EINVAL;
+	if (!rc)
+		rc = iw_cm_reject(priv->cm, private_data, private_data_len);
+	return shim_return(rc);
+}
+
+/* ---- established */
+
+/*
+ * For programs that move their own QP. On iWARP the connection is complete
+ * with the event ESTABLISHED: there is nothing left to do, and no reason to fail.
+ */
+static int do_establish(struct shim_id *id)
+{
+	bool established;
+
+	if (id->id.qp || !id->cm)
+		return -EINVAL;
+	iw_lock(&id->lock);
+	established = id->established && !id->passive;
+	iw_unlock(&id->lock);
+	return established ? 0 : -EINVAL;
+}
+
+IW_EXPORT int rdma_establish(struct rdma_cm_id *id)
+{
+	struct shim_id *priv;
+	int rc = shim_id_check(id, &priv);
+
+	return shim_return(rc ? rc : do_establish(priv));
+}
+
+IW_EXPORT int rdma_notify(struct rdma_cm_id *id, enum ibv_event_type event)
+{
+	struct shim_id *priv;
+	int rc = shim_id_check(id, &priv);
+
+	if (!rc)
+		rc = priv->cm ? iw_cm_notify(priv->cm, (int)event) : -EINVAL;
+	return shim_return(rc);
+}
+
+/* Whether DISCONNECTED is still to come to a synchronous id. */
+static bool end_is_due(struct shim_id *id)
+{
+	bool due;
+
+	iw_lock(&id->lock);
+	due = id->established && !id->closed;
+	iw_unlock(&id->lock);
+	return due;
+}
+
+static int do_disconnect(struct shim_id *id)
+{
+	int rc;
+
+	if (!id->cm || !id->device)
+		return -EINVAL;
+	rc = iw_cm_disconnect(id->cm, false);
+	if (rc || !id->sync || !end_is_due(id))
+		return rc;
+	return shim_complete(id, RDMA_CM_EVENT_DISCONNECTED);
+}
+
+IW_EXPORT int rdma_disconnect(struct rdma_cm_id *id)
+{
+	struct shim_id *priv;
+	int rc = shim_id_check(id, &priv);
+
+	return shim_return(rc ? rc : do_disconnect(priv));
+}

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/*
+ * Verbs devices: opened when an id is first bound to one, kept open for the
+ * process (opening costs dozens of system calls), closed only once removed.
+ */
+#include "shim/shim.h"
+
+#include <stdlib.h>
+
+/* Protects the list and every field of its devices that changes. */
+static struct iw_lock devices_lock = { .mutex = PTHREAD_MUTEX_INITIALIZER };
+static TAILQ_HEAD(, shim_device) devices = TAILQ_HEAD_INITIALIZER(devices);
+
+static bool same_device(struct ibv_device *dev, int index, uint64_t guid)
+{
+	int its = ibv_get_device_index(dev);
+
+	if (index >= 0 && its >= 0)
+		return index == its;
+	return guid && guid == ibv_get_device_guid(dev);
+}
+
+static struct shim_device *find_open(int index, uint64_t guid)
+{
+	struct shim_device *d;
+
+	iw_assert_held(&devices_lock);
+	TAILQ_FOREACH (d, &devices, link) {
+		if (d->gone)
+			continue;
+		if (index >= 0 && d->index >= 0 ? d->index == index : d->guid == guid)
+			return d;
+	}
+	return NULL;
+}
+
+static uint8_t clamp_u8(int value)
+{
+	return value > UINT8_MAX ? UINT8_MAX : (uint8_t)value;
+}
+
+static int read_limits(struct shim_device *d)
+{
+	struct ibv_device_attr attr;
+	int rc = ibv_query_device(d->verbs, &attr);
+
+	if (rc)
+		return -rc;
+	d->max_responder_resources = clamp_u8(attr.max_qp_rd_atom);
+	d->max_initiator_depth = clamp_u8(attr.max_qp_init_rd_atom);
+	return 0;
+}
+
+static int errno_or(int otherwise)
+{
+	return errno ? -errno : otherwise;
+}
+
+static int open_device(struct ibv_device *dev, struct shim_device **out)
+{
+	struct shim_device *d;
+	int rc;
+
+	iw_assert_held(&devices_lock);
+	d = iw_calloc(1, sizeof(*d));
+	if (!d)
+		return -ENOMEM;
+	errno = 0;
+	d->verbs = iw_fault(IW_FAULT_SYSCALL) ? NULL : ibv_open_device(dev);
+	if (!d->verbs) {
+		rc = errno_or(-ENODEV);
+		goto free_device;
+	}
+	rc = read_limits(d);
+	if (rc)
+		goto close_device;
+	d->index = ibv_get_device_index(dev);
+	d->guid = ibv_get_device_guid(dev);
+	TAILQ_INSERT_TAIL(&devices, d, link);
+	*out = d;
+	return 0;
+
+close_device:
+	ibv_close_device(d->verbs);
+free_device:
+	iw_error("cannot open RDMA device %s: %s", ibv_get_device_name(dev), strerror(-rc));
+	free(d);
+	return rc;
+}
+
+static int find_and_open(int index, uint64_t guid, struct shim_device **out)
+{
+	struct ibv_device **list;
+	int rc = -ENODEV, n;
+
+	errno = 0;
+	list = iw_fault(IW_FAULT_SYSCALL) ? NULL : ibv_get_device_list(&n);
+	if (!list)
+		return errno_or(-ENODEV);
+	for (int i = 0; i < n; i++) {
+		if (!same_device(list[i], index, guid))
+			continue;
+		rc = open_device(list[i], out);
+		break;
+	}
+	ibv_free_device_list(list);
+	return rc;
+}
+
+static int need_pd(struct shim_device *d)
+{
+	iw_assert_held(&devices_lock);
+	if (d->pd)
+		return 0;
+	errno = 0;
+	d->pd = iw_fault(IW_FAULT_SYSCALL) ? NULL : ibv_alloc_pd(d->verbs);
+	return d->pd ? 0 : errno_or(-ENOMEM);
+}
+
+int shim_device_get(int index, uint64_t guid, struct shim_device **device)
+{
+	struct shim_device *d;
+	int rc = 0;
+
+	iw_lock(&devices_lock);
+	d = find_open(index, guid);
+	if (!d)
+		rc = find_and_open(index, guid, &d);
+	if (!rc)
+		rc = need_pd(d);
+	if (!rc)
+		d->users++;
+	iw_unlock(&devices_lock);
+	if (!rc)
+		*device = d;
+	return rc;
+}
+
+static void close_if_over(struct shim_device *d)
+{
+	iw_assert_held(&devices_lock);
+	if (d->users || !d->gone || d->handed_out)
+		return;
+	TAILQ_REMOVE(&devices, d, link);
+	if (d->pd && ibv_dealloc_pd(d->pd))
+		iw_info("the default PD of a removed device is still in use: not closed");
+	else
+		ibv_close_device(d->verbs);
+	free(d);
+}
+
+void shim_device_put(struct shim_device *device)
+{
+	iw_lock(&devices_lock);
+	device->users--;
+	close_if_over(device);
+	iw_unlock(&devices_lock);
+}
+
+void shim_device_gone(struct shim_device *device)
+{
+	iw_lock(&devices_lock);
+	device->gone = true;
+	iw_unlock(&devices_lock);
+}
+
+/* The context of @dev, opened if it is not; NULL if that fails. */
+static struct ibv_context *hand_out(struct ibv_device *dev)
+{
+	struct shim_device *d = find_open(ibv_get_device_index(dev), ibv_get_device_guid(dev));
+
+	if (!d && open_device(dev, &d))
+		return NULL;
+	d->handed_out = true;
+	return d->verbs;
+}
+
+IW_EXPORT struct ibv_context **rdma_get_devices(int *num_devices)
+{
+	struct ibv_context **contexts = NULL;
+	struct ibv_device **list;
+	int n = 0, opened = 0;
+
+	errno = 0;
+	list = ibv_get_device_list(&n);
+	if (!list) {
+		errno = errno ? errno : ENODEV;
+		goto out;
+	}
+	errno = ENODEV;
+	if (n)
+		contexts = iw_calloc((size_t)n + 1, sizeof(*contexts));
+	iw_lock(&devices_lock);
+	for (int i = 0; contexts && i < n; i++) {
+		contexts[opened] = hand_out(list[i]);
+		if (contexts[opened])
+			opened++;
+	}
+	iw_unlock(&devices_lock);
+	ibv_free_device_list(list);
+	if (contexts && !opened) {
+		free(contexts);
+		contexts = NULL;
+		errno = ENODEV;
+	}
+out:
+	if (num_devices)
+		*num_devices = opened;
+	return contexts;
+}
+
+IW_EXPORT void rdma_free_devices(struct ibv_context **list)
+{
+	free(list);
+}

@@ -1,0 +1,395 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/*
+ * From the core's events to the program's: translation, the memory they live
+ * in, acknowledgement, and the one-event-at-a-time order of synchronous ids.
+ *
+ * An event that a call may cause is provided for by that call
+ * (shim_events_promise), so none is lost to ENOMEM. The events of an id go back
+ * to it when acknowledged and serve again.
+ */
+#include "shim/shim.h"
+
+#include <stdlib.h>
+
+/* ---- memory */
+
+int shim_events_promise(struct shim_id *id, unsigned int n)
+{
+	struct shim_event *ev;
+	bool enough;
+
+	for (;;) {
+		iw_lock(&id->lock);
+		enough = id->nspares >= id->promised + n;
+		if (enough)
+			id->promised += n;
+		iw_unlock(&id->lock);
+		if (enough)
+			return 0;
+		ev = iw_calloc(1, sizeof(*ev));
+		if (!ev)
+			return -ENOMEM;
+		ev->owner = id;
+		iw_lock(&id->lock);
+		TAILQ_INSERT_TAIL(&id->spares, ev, link);
+		id->nspares++;
+		iw_unlock(&id->lock);
+	}
+}
+
+void shim_events_unpromise(struct shim_id *id, unsigned int n)
+{
+	iw_lock(&id->lock);
+	id->promised -= iw_min_u32(n, id->promised);
+	iw_unlock(&id->lock);
+}
+
+/* A spare of @id; a fresh one if an event comes that nobody promised. */
+static struct shim_event *event_take(struct shim_id *id)
+{
+	struct shim_event *ev;
+
+	iw_lock(&id->lock);
+	ev = TAILQ_FIRST(&id->spares);
+	if (ev) {
+		TAILQ_REMOVE(&id->spares, ev, link);
+		id->nspares--;
+		if (id->promised)
+			id->promised--;
+	}
+	iw_unlock(&id->lock);
+	if (ev)
+		return ev;
+	ev = iw_calloc(1, sizeof(*ev));
+	if (ev)
+		ev->owner = id;
+	return ev;
+}
+
+/* Back to the owner, whose lock is held, or NULL; else to be freed by the caller. */
+static struct shim_event *event_give_back(struct shim_event *ev)
+{
+	struct shim_id *id = ev->owner;
+
+	iw_assert_held(&id->lock);
+	if (ev == &id->removal)
+		return NULL;
+	if (!ev->embedded && id->nspares >= id->promised)
+		return ev;
+	TAILQ_INSERT_TAIL(&id->spares, ev, link);
+	id->nspares++;
+	return NULL;
+}
+
+static bool is_request(const struct shim_event *event)
+{
+	return event->ev.event == RDMA_CM_EVENT_CONNECT_REQUEST;
+}
+
+void shim_event_drop(struct shim_event *event)
+{
+	struct shim_id *owner = event->owner;
+
+	if (is_request(event)) {
+		shim_id_free((struct shim_id *)(void *)event->ev.id);
+		free(event);
+		return;
+	}
+	iw_lock(&owner->lock);
+	event = event_give_back(event);
+	iw_unlock(&owner->lock);
+	free(event);
+}
+
+int shim_event_ack(struct shim_event *event)
+{
+	struct shim_id *owner = event->owner;
+	struct shim_event *rest = event;
+
+	iw_lock(&owner->lock);
+	if (!is_request(event))
+		rest = event_give_back(event);
+	owner->unacked--;
+	if (!owner->unacked)
+		iw_cond_broadcast(&owner->acked);
+	iw_unlock(&owner->lock);
+	free(rest);
+	return 0;
+}
+
+/* ---- from the core */
+
+static void fill(struct shim_event *event, struct shim_id *id, enum rdma_cm_event_type type,
+		 int status)
+{
+	event->ev.id = &id->id;
+	event->ev.listen_id = NULL;
+	event->ev.event = type;
+	event->ev.status = status;
+	memset(&event->ev.param, 0, sizeof(event->ev.param));
+}
+
+static uint8_t clamp_u8(uint16_t value)
+{
+	return value > UINT8_MAX ? UINT8_MAX : (uint8_t)value;
+}
+
+static void fill_conn(struct shim_event *event, const struct iw_cm_conn_param *from)
+{
+	struct rdma_conn_param *to = &event->ev.param.conn;
+	size_t len = iw_copy(event->private_data, SHIM_PRIVATE_DATA_MAX, from->private_data,
+			     from->private_data_len);
+
+	to->private_data = len ? event->private_data : NULL;
+	to->private_data_len = (uint8_t)len;
+	to->responder_resources = clamp_u8(from->responder_resources);
+	to->initiator_depth = clamp_u8(from->initiator_depth);
+	to->flow_control = from->flow_control;
+	to->retry_count = from->retry_count;
+	to->rnr_retry_count = from->rnr_retry_count;
+	to->srq = from->srq;
+	to->qp_num = from->qp_num;
+}
+
+static void queue_plain(struct shim_id *id, enum rdma_cm_event_type type,
+			const struct iw_cm_event *ev)
+{
+	struct shim_event *event = event_take(id);
+
+	if (!event) {
+		iw_error("no memory for %s of id %p: lost", rdma_event_str(type), (void *)id);
+		return;
+	}
+	fill(event, id, type, ev->status);
+	if (ev->type == IW_CM_EVENT_CONNECT_REPLY || ev->type == IW_CM_EVENT_ESTABLISHED)
+		fill_conn(event, &ev->param);
+	shim_channel_queue(id->channel, event);
+}
+
+/* ADDR_QUERY -> ADDR_RESOLVED or BOUND. Opens the device on this thread. */
+static void on_addr(struct shim_id *id, const struct iw_cm_event *ev)
+{
+	struct iw_cm_event out = *ev;
+
+	if (!out.status)
+		out.status = shim_id_refresh(id);
+	if (!out.status && !id->device)
+		out.status = -ENODEV;
+	if (out.status)
+		iw_info("id %p: address not resolved: %s", (void *)id, strerror(-out.status));
+	shim_id_set_state(id, out.status ? SHIM_BOUND : SHIM_ADDR_RESOLVED);
+	queue_plain(id, out.status ? RDMA_CM_EVENT_ADDR_ERROR : RDMA_CM_EVENT_ADDR_RESOLVED, &out);
+}
+
+/* ROUTE_QUERY -> ROUTE_RESOLVED or ADDR_RESOLVED. */
+static void on_route(struct shim_id *id, const struct iw_cm_event *ev)
+{
+	shim_id_set_state(id, ev->status ? SHIM_ADDR_RESOLVED : SHIM_ROUTE_RESOLVED);
+	queue_plain(id, ev->status ? RDMA_CM_EVENT_ROUTE_ERROR : RDMA_CM_EVENT_ROUTE_RESOLVED, ev);
+}
+
+static enum rdma_cm_event_type failure_type(int status)
+{
+	switch (status) {
+	case -ECONNREFUSED:
+	case -ECONNRESET:
+		return RDMA_CM_EVENT_REJECTED;
+	case -ETIMEDOUT:
+		return RDMA_CM_EVENT_UNREACHABLE;
+	default:
+		return RDMA_CM_EVENT_CONNECT_ERROR;
+	}
+}
+
+/* The outcome of connect or accept. */
+static void on_outcome(struct shim_id *id, const struct iw_cm_event *ev)
+{
+	if (!ev->status) {
+		iw_lock(&id->lock);
+		id->established = true;
+		iw_unlock(&id->lock);
+	}
+	queue_plain(id, ev->status ? failure_type(ev->status) : RDMA_CM_EVENT_ESTABLISHED, ev);
+}
+
+static void on_device_gone(struct shim_id *id, const struct iw_cm_event *ev)
+{
+	bool first;
+
+	iw_lock(&id->lock);
+	first = !id->removed;
+	id->removed = true;
+	iw_unlock(&id->lock);
+	if (!first)
+		return;
+	if (id->device)
+		shim_device_gone(id->device);
+	fill(&id->removal, id, RDMA_CM_EVENT_DEVICE_REMOVAL, 0);
+	shim_channel_queue(id->channel, &id->removal);
+}
+
+/*
+ * A request: makes the child as the program will see it. An error has the core
+ * destroy its id, which refuses the request on the wire.
+ */
+static int on_request(struct shim_id *listener, const struct iw_cm_event *ev)
+{
+	struct shim_event *event = iw_calloc(1, sizeof(*event));
+	struct shim_id *child;
+	int rc = -ENOMEM;
+
+	if (!event)
+		goto refuse;
+	rc = shim_id_new(listener->channel, listener->id.context, listener->id.ps, &child);
+	if (rc)
+		goto free_event;
+	child->cm = ev->child;
+	child->passive = true;
+	child->state = SHIM_CONNECT;
+	rc = shim_id_refresh(child);
+	if (rc)
+		goto free_child;
+	iw_cm_set_context(ev->child, shim_handler, child);
+	event->owner = listener;
+	fill(event, child, RDMA_CM_EVENT_CONNECT_REQUEST, 0);
+	fill_conn(event, &ev->param);
+	event->ev.listen_id = &listener->id;
+	child->request_rr = event->ev.param.conn.responder_resources;
+	child->request_depth = event->ev.param.conn.initiator_depth;
+	shim_channel_queue(listener->channel, event);
+	return 0;
+
+free_child:
+	child->cm = NULL; /* the core's to destroy */
+	shim_id_free(child);
+free_event:
+	free(event);
+refuse:
+	iw_error("connection request refused: %s", strerror(-rc));
+	return rc;
+}
+
+int shim_handler(struct iw_cm_id *cm, const struct iw_cm_event *ev)
+{
+	struct shim_id *id = cm->context;
+
+	switch (ev->type) {
+	case IW_CM_EVENT_CONNECT_REQUEST:
+		return on_request(id, ev);
+	case IW_CM_EVENT_ADDR:
+		on_addr(id, ev);
+		break;
+	case IW_CM_EVENT_ROUTE:
+		on_route(id, ev);
+		break;
+	case IW_CM_EVENT_CONNECT_REPLY:
+	case IW_CM_EVENT_ESTABLISHED:
+		on_outcome(id, ev);
+		break;
+	case IW_CM_EVENT_CLOSE:
+		queue_plain(id, RDMA_CM_EVENT_DISCONNECTED, ev);
+		break;
+	case IW_CM_EVENT_DEVICE_GONE:
+		on_device_gone(id, ev);
+		break;
+	case IW_CM_EVENT_ADDR_CHANGE:
+		queue_plain(id, RDMA_CM_EVENT_ADDR_CHANGE, ev);
+		break;
+	case IW_CM_EVENT_TIMEWAIT_EXIT:
+		queue_plain(id, RDMA_CM_EVENT_TIMEWAIT_EXIT, ev);
+		break;
+	default:
+		iw_warn("id %p: event %d is not for the program", (void *)id, (int)ev->type);
+		break;
+	}
+	return 0;
+}
+
+/* ---- to the program */
+
+/*
+ * What happens at retrieval: the request's credit goes back to the listener,
+ * and the child of a synchronous listener gets its own channel.
+ */
+static int request_retrieved(struct shim_event *event)
+{
+	struct shim_id *child = (struct shim_id *)(void *)event->ev.id;
+
+	iw_cm_request_taken(child->cm);
+	return event->owner->sync ? shim_id_make_private(child) : 0;
+}
+
+static int get_event(struct shim_channel *channel, struct shim_event **out)
+{
+	struct shim_event *event;
+	int rc;
+
+	for (;;) {
+		rc = shim_channel_get(channel, &event);
+		if (rc)
+			return rc;
+		if (!is_request(event) || !request_retrieved(event))
+			break;
+		/* The child could not be made whole: refuse it, as if never seen. */
+		shim_id_free((struct shim_id *)(void *)event->ev.id);
+		shim_event_ack(event);
+	}
+	*out = event;
+	return 0;
+}
+
+IW_EXPORT int rdma_get_cm_event(struct rdma_event_channel *channel, struct rdma_cm_event **event)
+{
+	struct shim_channel *c = NULL;
+	struct shim_event *ev;
+	int rc = event ? shim_channel_check(channel, &c) : -EINVAL;
+
+	if (!rc)
+		rc = get_event(c, &ev);
+	if (!rc)
+		*event = &ev->ev;
+	return shim_return(rc);
+}
+
+IW_EXPORT int rdma_ack_cm_event(struct rdma_cm_event *event)
+{
+	return shim_return(event ? shim_event_ack(shim_event_of(event)) : -EINVAL);
+}
+
+/* ---- synchronous ids */
+
+static int meaning(const struct rdma_cm_event *ev, enum rdma_cm_event_type want)
+{
+	if (ev->event == RDMA_CM_EVENT_REJECTED)
+		return -ECONNREFUSED;
+	if (ev->status)
+		return ev->status < 0 ? ev->status : -ev->status;
+	if (ev->event == want)
+		return 0;
+	switch (ev->event) {
+	case RDMA_CM_EVENT_DISCONNECTED:
+		return -ECONNRESET;
+	case RDMA_CM_EVENT_DEVICE_REMOVAL:
+		return -ENODEV;
+	default:
+		return -EINVAL;
+	}
+}
+
+int shim_complete(struct shim_id *id, enum rdma_cm_event_type want)
+{
+	struct shim_event *event;
+	int rc;
+
+	if (!id->sync)
+		return 0;
+	if (id->id.event) {
+		shim_event_ack(shim_event_of(id->id.event));
+		id->id.event = NULL;
+	}
+	rc = get_event(id->channel, &event);
+	if (rc)
+		return rc;
+	id->id.event = &event->ev;
+	return meaning(&event->ev, want);
+}

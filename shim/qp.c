@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/*
+ * The QP of an id, with the completion queues that librdmacm makes where the
+ * program brings none. Its states are the core's business.
+ */
+#include "shim/shim.h"
+
+static int errno_or(int otherwise)
+{
+	return errno ? -errno : otherwise;
+}
+
+/* ---- completion queues */
+
+static void destroy_cq(struct ibv_cq **cq, struct ibv_comp_channel **channel)
+{
+	if (*cq)
+		ibv_destroy_cq(*cq);
+	*cq = NULL;
+	if (*channel)
+		ibv_destroy_comp_channel(*channel);
+	*channel = NULL;
+}
+
+static int create_cq(struct rdma_cm_id *id, uint32_t size, struct ibv_cq **cq,
+		     struct ibv_comp_channel **channel)
+{
+	struct ibv_comp_channel *cc;
+	struct ibv_cq *c;
+	int rc;
+
+	errno = 0;
+	cc = iw_fault(IW_FAULT_SYSCALL) ? NULL : ibv_create_comp_channel(id->verbs);
+	if (!cc)
+		return errno_or(-ENOMEM);
+	c = iw_fault(IW_FAULT_SYSCALL) ? NULL : ibv_create_cq(id->verbs, (int)size, id, cc, 0);
+	if (!c) {
+		rc = errno_or(-ENOMEM);
+		ibv_destroy_comp_channel(cc);
+		return rc;
+	}
+	*channel = cc;
+	*cq = c;
+	return 0;
+}
+
+static void destroy_cqs(struct rdma_cm_id *id)
+{
+	if (id->recv_cq && id->recv_cq != id->send_cq)
+		destroy_cq(&id->recv_cq, &id->recv_cq_channel);
+	id->recv_cq = NULL;
+	id->recv_cq_channel = NULL;
+	destroy_cq(&id->send_cq, &id->send_cq_channel);
+}
+
+/* A queue for each direction that the program left open and that holds work. */
+static int create_cqs(struct rdma_cm_id *id, const struct ibv_qp_init_attr_ex *attr)
+{
+	int rc = 0;
+
+	if (!attr->recv_cq && attr->cap.max_recv_wr)
+		rc = create_cq(id, attr->cap.max_recv_wr, &id->recv_cq, &id->recv_cq_channel);
+	if (!rc && !attr->send_cq && attr->cap.max_send_wr)
+		rc = create_cq(id, attr->cap.max_send_wr, &id->send_cq, &id->send_cq_channel);
+	if (rc)
+		destroy_cqs(id);
+	return rc;
+}
+
+/* ---- creation */
+
+static int check_create(struct rdma_cm_id *id, const struct ibv_qp_init_attr_ex *attr)
+{
+	if (!attr || !id->verbs || id->qp)
+		return -EINVAL;
+	if (attr->comp_mask & IBV_QP_INIT_ATTR_PD && attr->pd && attr->pd->context != id->verbs)
+		return -EINVAL;
+	if (id->send_cq && attr->send_cq && id->send_cq != attr->send_cq)
+		return -EINVAL;
+	if (id->recv_cq && attr->recv_cq && id->recv_cq != attr->recv_cq)
+		return -EINVAL;
+	return 0;
+}
+
+static void fill_in(struct rdma_cm_id *id, struct ibv_qp_init_attr_ex *attr)
+{
+	if (!(attr->comp_mask & IBV_QP_INIT_ATTR_PD) || !attr->pd) {
+		attr->comp_mask |= IBV_QP_INIT_ATTR_PD;
+		attr->pd = id->pd;
+	}
+	if (!attr->send_cq)
+		attr->send_cq = id->send_cq;
+	if (!attr->recv_cq)
+		attr->recv_cq = id->recv_cq;
+	if (!attr->srq)
+		attr->srq = id->srq;
+}
+
+static int make_qp(struct shim_id *id, struct ibv_qp_init_attr_ex *attr)
+{
+	struct ibv_qp *qp;
+	int rc;
+
+	errno = 0;
+	qp = iw_fault(IW_FAULT_SYSCALL) ? NULL : ibv_create_qp_ex(id->id.verbs, attr);
+	if (!qp)
+		return errno_or(-ENOMEM);
+	rc = iw_cm_qp_attach(id->cm, qp);
+	if (rc)
+		goto destroy;
+	rc = iw_cm_qp_modify(id->cm, IW_QP_INIT);
+	if (rc)
+		goto detach;
+	id->id.qp = qp;
+	return 0;
+
+detach:
+	iw_cm_qp_detach(id->cm);
+destroy:
+	ibv_destroy_qp(qp);
+	return rc;
+}
+
+static int create_qp_ex(struct shim_id *id, struct ibv_qp_init_attr_ex *attr)
+{
+	int rc = check_create(&id->id, attr);
+
+	if (rc)
+		return rc;
+	if (!id->cm)
+		return -EINVAL;
+	rc = create_cqs(&id->id, attr);
+	if (rc)
+		return rc;
+	fill_in(&id->id, attr);
+	rc = make_qp(id, attr);
+	if (rc)
+		destroy_cqs(&id->id);
+	return rc;
+}
+
+IW_EXPORT int rdma_create_qp_ex(struct rdma_cm_id *id, struct ibv_qp_init_attr_ex *qp_init_attr)
+{
+	struct shim_id *priv;
+	int rc = shim_id_check(id, &priv);
+
+	return shim_return(rc ? rc : create_qp_ex(priv, qp_init_attr));
+}
+
+/* The plain attributes are the head of the extended ones: what is read and written back. */
+#define PLAIN_SIZE offsetof(struct ibv_qp_init_attr_ex, comp_mask)
+
+_Static_assert(offsetof(struct ibv_qp_init_attr, sq_sig_all) ==
+		       offsetof(struct ibv_qp_init_attr_ex, sq_sig_all),
+	       "the plain attributes begin the extended ones");
+
+IW_EXPORT int rdma_create_qp(struct rdma_cm_id *id, struct ibv_pd *pd,
+			     struct ibv_qp_init_attr *qp_init_attr)
+{
+	struct ibv_qp_init_attr_ex attr = { 0 };
+	int rc;
+
+	if (!qp_init_attr)
+		return shim_return(-EINVAL);
+	memcpy(&attr, qp_init_attr, PLAIN_SIZE);
+	attr.comp_mask = IBV_QP_INIT_ATTR_PD;
+	attr.pd = pd;
+	rc = rdma_create_qp_ex(id, &attr);
+	if (!rc)
+		memcpy(qp_init_attr, &attr, PLAIN_SIZE);
+	return rc;
+}
+
+IW_EXPORT void rdma_destroy_qp(struct rdma_cm_id *id)
+{
+	struct shim_id *priv;
+	int rc;
+
+	if (shim_id_check(id, &priv) || !id->qp)
+		return;
+	if (priv->cm)
+		iw_cm_qp_detach(priv->cm);
+	rc = ibv_destroy_qp(id->qp);
+	if (rc)
+		iw_warn("id %p: the QP was not destroyed: %s", (void *)id, strerror(rc));
+	id->qp = NULL;
+	destroy_cqs(id);
+}
+
+/* ---- attributes for programs that move their QP themselves */
+
+static int init_qp_attr(struct shim_id *id, struct ibv_qp_attr *attr, int *mask)
+{
+	if (!attr || !mask || !id->cm || !id->id.verbs)
+		return -EINVAL;
+	return iw_cm_init_qp_attr(id->cm, attr, mask);
+}
+
+IW_EXPORT int rdma_init_qp_attr(struct rdma_cm_id *id, struct ibv_qp_attr *qp_attr,
+				int *qp_attr_mask)
+{
+	struct shim_id *priv;
+	int rc = shim_id_check(id, &priv);
+
+	return shim_return(rc ? rc : init_qp_attr(priv, qp_attr, qp_attr_mask));
+}

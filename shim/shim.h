@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * What lies behind the public structs, and the functions that the files of the
+ * shim call of each other. Nothing outside shim/ includes this.
+ *
+ * Inside, functions return 0 or a negative errno; the exported ones end in
+ * shim_return(), which makes that 0, or -1 and errno.
+ */
+#ifndef IW_SHIM_H
+#define IW_SHIM_H
+
+#include <errno.h>
+#include <poll.h>
+#include <rdma/rdma_cma.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "base/fault.h"
+#include "base/list.h"
+#include "base/lock.h"
+#include "base/log.h"
+#include "driver/registry.h"
+#include "shim/export.h"
+
+struct shim_id;
+struct shim_channel;
+struct shim_device;
+
+/* librdmacm hands private data out with an 8-bit length. */
+#define SHIM_PRIVATE_DATA_MAX 255
+
+/* Destroy and migrate say in the log what they wait for after this long. */
+#define SHIM_PATIENCE_MS 5000
+
+/*
+ * An event on its way to the program. @ev comes first: it is the pointer that
+ * the program gets and acknowledges.
+ */
+struct shim_event {
+	struct rdma_cm_event ev;
+	TAILQ_ENTRY(shim_event) link; /* a channel's queue or an id's spares */
+	struct shim_id *owner;	      /* whose destroy waits for the acknowledgement */
+	bool embedded;		      /* lives inside its owner, is never freed alone */
+	uint8_t private_data[SHIM_PRIVATE_DATA_MAX + 1];
+};
+TAILQ_HEAD(shim_event_list, shim_event);
+
+/* Where the program is with an id, as rdma_cm(7) orders the calls. */
+enum shim_state {
+	SHIM_IDLE,	     /* just made */
+	SHIM_BOUND,	     /* has a local address, or may resolve again */
+	SHIM_ADDR_QUERY,     /* ADDR_RESOLVED or ADDR_ERROR is due */
+	SHIM_ADDR_RESOLVED,  /* bound to a device */
+	SHIM_ROUTE_QUERY,    /* ROUTE_RESOLVED or ROUTE_ERROR is due */
+	SHIM_ROUTE_RESOLVED, /* may connect */
+	SHIM_CONNECT,	     /* connected, connecting or through with it; a child from birth */
+	SHIM_LISTEN,
+	SHIM_NSTATES
+};
+
+#define SHIM_OWN_EVENTS 2
+
+/*
+ * @lock protects: state, cm (from NULL to set, and back when the channel dies),
+ * the spares and promises, unacked, dying, and the flags of the connection.
+ * It is taken inside a channel's lock, never around it, and never held over a
+ * call into the core. The public fields belong to the program and to the
+ * thread that retrieves the event which fills them, as with librdmacm.
+ */
+struct shim_id {
+	struct rdma_cm_id id;
+	uint32_t magic;
+	unsigned int generation; /* of the process that made it */
+	struct shim_channel *channel;
+	TAILQ_ENTRY(shim_id) link;  /* the channel's ids; under the channel's lock */
+	struct shim_device *device; /* set once, with id.verbs */
+
+	struct iw_lock lock;
+	struct iw_cond acked;
+	enum shim_state state;
+	struct iw_cm_id *cm; /* NULL until a call needs a driver */
+	struct shim_event_list spares;
+	unsigned int nspares;
+	unsigned int promised; /* events that calls in flight still may cause */
+	unsigned int unacked;  /* handed to the program */
+	bool dying;
+	bool sync;			   /* has a private channel */
+	bool passive;			   /* child of a listener */
+	bool established;		   /* ESTABLISHED was queued */
+	bool closed;			   /* DISCONNECTED was handed out */
+	bool removed;			   /* DEVICE_REMOVAL was queued */
+	uint8_t request_rr, request_depth; /* what the request offered; for accept(NULL) */
+	struct shim_event own[SHIM_OWN_EVENTS];
+	struct shim_event removal;
+};
+TAILQ_HEAD(shim_id_list, shim_id);
+
+/*
+ * @lock protects: the queue, signalled, the sources, the list of ids.
+ * Descriptors are constant from creation on.
+ */
+struct shim_channel {
+	struct rdma_event_channel ch; /* fd: an epoll descriptor over all below */
+	uint32_t magic;
+	unsigned int generation;
+	int wake_fd;	 /* eventfd: readable while events wait that no source shows */
+	int wait_credit; /* see channel_should_wait(); atomic, a hint only */
+
+	struct iw_lock lock;
+	struct shim_event_list queue;
+	bool signalled;
+	struct iw_source *sources[IW_DRIVER_NKINDS];
+	struct shim_id_list ids;
+};
+
+#define SHIM_ID_MAGIC 0x49574944u
+#define SHIM_CHANNEL_MAGIC 0x49574348u
+
+static inline int shim_return(int rc)
+{
+	if (rc >= 0)
+		return rc;
+	errno = -rc;
+	return -1;
+}
+
+static inline struct shim_event *shim_event_of(struct rdma_cm_event *ev)
+{
+	return (struct shim_event *)(void *)ev;
+}
+
+/* ---------------------------------------------------------------- fork.c */
+
+/*
+ * The number of forks between the first process and this one, since the shim
+ * came up. An object of another generation belongs to a parent.
+ */
+unsigned int shim_generation(void);
+
+/* ------------------------------------------------------------- channel.c */
+
+/* NULL, foreign or dead: -EINVAL; of the parent process: -EACCES. */
+int shim_channel_check(struct rdma_event_channel *ch, struct shim_channel **channel);
+int shim_channel_new(struct shim_channel **channel);
+/* Ends all that is left on it; the ids survive as empty shells. */
+void shim_channel_free(struct shim_channel *channel);
+/* The channel's source of @kind, opened on first need. */
+int shim_channel_source(struct shim_channel *channel, enum iw_driver_kind kind,
+			struct iw_source **source);
+/* Appends; cannot fail. The event's owner must be set. */
+void shim_channel_queue(struct shim_channel *channel, struct shim_event *event);
+/* Blocks as rdma_get_cm_event(3) does, by the O_NONBLOCK of the channel's fd. */
+int shim_channel_get(struct shim_channel *channel, struct shim_event **event);
+/* Takes the events that @id owns out of the queue into @list. */
+void shim_channel_purge(struct shim_channel *channel, struct shim_id *id,
+			struct shim_event_list *list);
+
+/* --------------------------------------------------------------- event.c */
+
+/* The core's handler of every id. */
+int shim_handler(struct iw_cm_id *cm, const struct iw_cm_event *ev);
+/* Makes sure that @n more events can be delivered without allocating. */
+int shim_events_promise(struct shim_id *id, unsigned int n);
+void shim_events_unpromise(struct shim_id *id, unsigned int n);
+/* Gives up an event that was never handed out; a request's child with it. */
+void shim_event_drop(struct shim_event *event);
+int shim_event_ack(struct shim_event *event);
+/*
+ * For synchronous ids: acknowledges the last event, waits for the next, keeps
+ * it in id->event. 0 if it is @want with status 0; otherwise what it means.
+ * Asynchronous ids: 0 at once.
+ */
+int shim_complete(struct shim_id *id, enum rdma_cm_event_type want);
+
+/* ------------------------------------------------------------------ id.c */
+
+/* NULL, foreign or dead: -EINVAL; of the parent process: -EACCES. */
+int shim_id_check(struct rdma_cm_id *id, struct shim_id **priv);
+int shim_id_new(struct shim_channel *channel, void *context, enum rdma_port_space ps,
+		struct shim_id **priv);
+/* Frees an id that the program never saw, or that is through. */
+void shim_id_free(struct shim_id *id);
+/* Ends the connection below; afterwards no handler of the id runs. */
+void shim_id_detach(struct shim_id *id);
+/* The core's id below, made on first need with the driver of @kind. */
+int shim_id_attach(struct shim_id *id, enum iw_driver_kind kind, struct iw_cm_id **cm);
+/* Reads the addresses and the device from below into the public fields. */
+int shim_id_refresh(struct shim_id *id);
+enum shim_state shim_id_state(struct shim_id *id);
+bool shim_id_move(struct shim_id *id, enum shim_state from, enum shim_state to);
+void shim_id_set_state(struct shim_id *id, enum shim_state to);
+/* Waits until the program has acknowledged all it was given. */
+void shim_id_wait_acked(struct shim_id *id, const char *who);
+/* Gives a sync listener's child a channel of its own. */
+int shim_id_make_private(struct shim_id *id);
+
+/* -------------------------------------------------------------- device.c */
+
+/* What a device can do; read once when it is opened. */
+struct shim_device {
+	TAILQ_ENTRY(shim_device) link;
+	struct ibv_context *verbs;
+	struct ibv_pd *pd;
+	uint64_t guid;
+	int index;
+	unsigned int users; /* ids bound to it */
+	bool handed_out;    /* by rdma_get_devices: open for good */
+	bool gone;
+	uint8_t max_responder_resources;
+	uint8_t max_initiator_depth;
+};
+
+/* Opens the device on first need, with a default PD. -ENODEV, -ENOMEM, verbs' errors. */
+int shim_device_get(int index, uint64_t guid, struct shim_device **device);
+void shim_device_put(struct shim_device *device);
+/* The device was removed: it is closed when its last id has gone. */
+void shim_device_gone(struct shim_device *device);
+
+#endif
