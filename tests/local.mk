@@ -3,6 +3,7 @@
 if HAVE_CRITERION
 IW_TESTS =
 include tests/base.mk
+include tests/headers.mk
 check_PROGRAMS += $(IW_TESTS)
 TESTS += $(IW_TESTS)
 endif
