@@ -376,6 +376,12 @@ static int meaning(const struct rdma_cm_event *ev, enum rdma_cm_event_type want)
 	}
 }
 
+/* Says nothing about the outcome of any call. */
+static bool is_notice(const struct rdma_cm_event *ev)
+{
+	return ev->event == RDMA_CM_EVENT_ADDR_CHANGE || ev->event == RDMA_CM_EVENT_TIMEWAIT_EXIT;
+}
+
 int shim_complete(struct shim_id *id, enum rdma_cm_event_type want)
 {
 	struct shim_event *event;
@@ -383,13 +389,15 @@ int shim_complete(struct shim_id *id, enum rdma_cm_event_type want)
 
 	if (!id->sync)
 		return 0;
-	if (id->id.event) {
-		shim_event_ack(shim_event_of(id->id.event));
-		id->id.event = NULL;
-	}
-	rc = get_event(id->channel, &event);
-	if (rc)
-		return rc;
-	id->id.event = &event->ev;
+	do {
+		if (id->id.event) {
+			shim_event_ack(shim_event_of(id->id.event));
+			id->id.event = NULL;
+		}
+		rc = get_event(id->channel, &event);
+		if (rc)
+			return rc;
+		id->id.event = &event->ev;
+	} while (is_notice(&event->ev));
 	return meaning(&event->ev, want);
 }

@@ -2,11 +2,20 @@ noinst_LTLIBRARIES += libiwshim.la
 libiwshim_la_SOURCES = shim/channel.c shim/connect.c shim/device.c shim/event.c \
 	shim/export.h shim/fork.c shim/id.c shim/option.c shim/qp.c shim/resolve.c shim/shim.h
 libiwshim_la_CFLAGS = $(AM_CFLAGS) $(VERBS_CFLAGS)
-libiwshim_la_LIBADD = libiwdriver.la libiwcm.la libiwnl.la libiwbase.la $(VERBS_LIBS)
 
 # What needs neither the core nor a driver.
 noinst_LTLIBRARIES += libiwshim_pure.la
 libiwshim_pure_la_SOURCES = shim/addrinfo.c shim/event_str.c
 libiwshim_pure_la_CFLAGS = $(AM_CFLAGS) $(VERBS_CFLAGS)
+
+iwshim_LTLIBRARIES += librdmacm.la
+librdmacm_la_SOURCES =
+librdmacm_la_LIBADD = libiwshim.la libiwshim_pure.la libiwdriver.la libiwcm.la libiwnl.la \
+	libiwbase.la $(VERBS_LIBS) $(NL_LIBS)
+librdmacm_la_DEPENDENCIES = libiwshim.la libiwshim_pure.la libiwdriver.la libiwcm.la libiwnl.la \
+	libiwbase.la shim/librdmacm.map
+librdmacm_la_LDFLAGS = $(AM_LDFLAGS) -version-info 1:0:0 \
+	-Wl,--version-script=$(top_srcdir)/shim/librdmacm.map -Wl,-z,nodelete -Wl,-z,relro -Wl,-z,now \
+	-Wl,-Bsymbolic-functions
 
 EXTRA_DIST += shim/librdmacm.map

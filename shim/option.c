@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * Options of an id. The driver holds and judges them; what is checked here is
- * what no driver needs to be asked.
+ * Options of an id. The driver holds and judges them, bad pointers (EFAULT)
+ * included.
  */
 #include "shim/shim.h"
 
@@ -10,8 +10,6 @@ static int set_option(struct shim_id *id, int level, int name, const void *val, 
 	struct iw_cm_id *cm;
 	int rc;
 
-	if (!val && len)
-		return -EINVAL;
 	rc = shim_id_attach(id, IW_DRIVER_KERNEL, &cm);
 	return rc ? rc : iw_cm_set_option(cm, level, name, val, len);
 }

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+# Sourced by demo.sh, check.sh and .ci/run: packages, builds, messages.
+# shellcheck shell=bash
+
+say() {
+	printf '\n== %s\n' "$*"
+}
+
+die() {
+	printf '\n== FAILURE: %s\n' "$*" >&2
+	exit 1
+}
+
+packages_of() {
+	case $1 in
+	build) echo autoconf automake libtool make gcc libc6-dev pkg-config libnl-3-dev \
+		libnl-route-3-dev libibverbs-dev librdmacm-dev uthash-dev ;;
+	test) echo libcriterion-dev iproute2 strace g++ clang ;;
+	vm) echo qemu-system-x86 busybox-static cpio kmod xz-utils dpkg-dev iproute2 rdma-core \
+		rdmacm-utils ibverbs-utils ibverbs-providers procps strace ;;
+	sanitize) echo clang libclang-rt-14-dev gcovr ;;
+	bench) echo valgrind strace perftest ;;
+	esac
+}
+
+missing_packages() {
+	local p
+	for p in "$@"; do
+		dpkg-query -W -f '${Status}\n' "$p" 2>/dev/null | grep -q 'ok installed' || echo "$p"
+	done
+}
+
+# need_packages SET...: installs what is missing as root, else says the command.
+need_packages() {
+	local all=() missing s
+	command -v dpkg-query >/dev/null || {
+		echo "not a Debian system: make sure that these are there: $(for s in "$@"; do
+			packages_of "$s"
+		done | tr '\n' ' ')"
+		return 0
+	}
+	for s in "$@"; do
+		# shellcheck disable=SC2207
+		all+=($(packages_of "$s"))
+	done
+	# shellcheck disable=SC2207
+	missing=($(missing_packages "${all[@]}" | sort -u))
+	if [ ${#missing[@]} = 0 ]; then
+		echo "all there"
+		return 0
+	fi
+	if [ "$(id -u)" != 0 ]; then
+		echo "run as root:  apt-get install ${missing[*]}"
+		return 1
+	fi
+	echo "installing: ${missing[*]}"
+	apt-get update -qq &&
+		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+			"${missing[@]}" >/dev/null
+}
+
+# build_into DIR [configure argument...]: out of tree; its output in DIR/build.log.
+build_into() {
+	local dir=$1
+	shift
+	mkdir -p "$dir" || return
+	if [ ! -e "$src/configure" ] || [ "$src/configure.ac" -nt "$src/configure" ]; then
+		"$src/autogen.sh" >"$dir/build.log" 2>&1 || {
+			tail -20 "$dir/build.log"
+			return 1
+		}
+	fi
+	(
+		cd "$dir" || exit
+		[ -e config.status ] || "$src/configure" --enable-werror "$@"
+		make -s -j"$(nproc)" && make -s -j"$(nproc)" check TESTS=
+	) >>"$dir/build.log" 2>&1 || {
+		tail -20 "$dir/build.log"
+		return 1
+	}
+	echo "built in $dir"
+}
+
+# Line and branch coverage of iwcm-core by its unit tests, with the bars of the project.
+coverage_of_core() {
+	build_into "$1" --enable-coverage || return
+	make -s -C "$1" check >"$1/check.log" 2>&1 || {
+		tail -20 "$1/check.log"
+		return 1
+	}
+	gcovr -r "$src" --object-directory "$1" -f "$src/iwcm-core/" --exclude-throw-branches \
+		--fail-under-line 95 --fail-under-branch 90 "$1"
+	local rc=$?
+	gcovr -r "$src" --object-directory "$1" -f "$src/iwcm-core/" -b --exclude-throw-branches \
+		"$1" | tail -4
+	return $rc
+}
+
+# The multi-threaded stress over siw with a sanitized build.
+vm_stress() {
+	"$src/tests/vm/run.sh" -b "$1" "$src/tests/vm/guest/stress.sh"
+}
