@@ -1,0 +1,183 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+# Sourced by the guest scripts: TAP, running programs on our or the stock librdmacm, waiting.
+# A script ends with done_testing. What it leaves in $OUT is found in the host's LOGDIR/files.
+
+# ---- TAP
+
+tap_n=0 tap_failed=0 tap_todo=
+
+# The next result is known to fail for REASON: reported, but not a failure of the run.
+todo() {
+	tap_todo=" # TODO $*"
+}
+
+ok() {
+	tap_n=$((tap_n + 1))
+	echo "ok $tap_n - $1$tap_todo"
+	tap_todo=
+}
+
+# not_ok TEXT [DETAIL...]: each detail is a comment line.
+not_ok() {
+	local d
+	tap_n=$((tap_n + 1))
+	[ -n "$tap_todo" ] || tap_failed=$((tap_failed + 1))
+	echo "not ok $tap_n - $1$tap_todo"
+	tap_todo=
+	for d in "${@:2}"; do
+		echo "#   $d"
+	done
+}
+
+# is GOT WANT TEXT
+is() {
+	if [ "$1" = "$2" ]; then
+		ok "$3"
+	else
+		not_ok "$3" "got:  $1" "want: $2"
+	fi
+}
+
+# like FILE REGEX TEXT: a line of the file matches; otherwise its end is shown.
+like() {
+	if grep -qE -- "$2" "$1"; then
+		ok "$3"
+	else
+		not_ok "$3" "no line matches $2" "$(log_tail "$1")"
+	fi
+}
+
+# skip TEXT REASON
+skip() {
+	tap_n=$((tap_n + 1))
+	echo "ok $tap_n - $1 # SKIP $2"
+}
+
+skip_all() {
+	echo "1..0 # SKIP $*"
+	exit 0
+}
+
+bail() {
+	echo "Bail out! $*"
+	exit 1
+}
+
+done_testing() {
+	echo "1..$tap_n"
+	[ "$tap_failed" = 0 ]
+	exit
+}
+
+log_tail() {
+	tail -n 4 "$1" 2>/dev/null | cut -c1-160 | tr '\n' '|'
+}
+
+# ---- which library
+
+our_lib=$BUILD/.libs/librdmacm.so.1
+place_dir=${TMPDIR:-/tmp}/place
+
+need_our_lib() {
+	[ -e "$our_lib" ] || bail "there is no $our_lib: build first, or name the build tree with -b"
+}
+
+# Sets lib_env to the environment that gives a program the library WHICH:
+#   stock             the system's
+#   ours, preload     ours by LD_PRELOAD
+#   place             ours in place of the system's: LD_LIBRARY_PATH to a folder with it alone
+lib_env() {
+	case $1 in
+	stock)
+		lib_env=(-u LD_PRELOAD)
+		;;
+	ours | preload)
+		lib_env=("LD_PRELOAD=${SAN_RUNTIME:+$SAN_RUNTIME:}$our_lib")
+		;;
+	place)
+		mkdir -p "$place_dir"
+		ln -sf "$our_lib" "$place_dir/librdmacm.so.1"
+		lib_env=("LD_LIBRARY_PATH=$place_dir" "LD_PRELOAD=${SAN_RUNTIME:-}")
+		;;
+	*)
+		bail "no such library: $1"
+		;;
+	esac
+}
+
+# with_lib WHICH COMMAND...: runs it in the foreground.
+with_lib() {
+	lib_env "$1"
+	shift
+	env "${lib_env[@]}" "$@"
+}
+
+# start WHICH LOG COMMAND...: runs it in the background; its process id is in $!.
+start() {
+	lib_env "$1"
+	env "${lib_env[@]}" "${@:3}" >"$2" 2>&1 </dev/null &
+}
+
+# The files of librdmacm that a process has mapped, one a line.
+served_by() {
+	awk '$6 ~ /librdmacm/ { print $6 }' "/proc/$1/maps" 2>/dev/null | sort -u
+}
+
+# The file that WHICH stands for, as a process has it mapped.
+lib_file() {
+	case $1 in
+	stock) ldconfig -p | awk '/librdmacm\.so\.1 / { print $NF; exit }' | xargs readlink -f ;;
+	*) readlink -f "$our_lib" ;;
+	esac
+}
+
+# is_served_by PID WHICH TEXT: one test; the program must be running.
+is_served_by() {
+	is "$(served_by "$1")" "$(lib_file "$2")" "$3"
+}
+
+# The librdmacm that the loader picks for a program, for those too short-lived to look at.
+loader_picks() {
+	with_lib "$1" env LD_TRACE_LOADED_OBJECTS=1 "$(command -v "$2")" |
+		sed -n 's/^[[:space:]]*\(.*=> \)\{0,1\}\(.*librdmacm[^ ]*\) (0x.*/\2/p' |
+		xargs -r readlink -f | sort -u
+}
+
+# ---- waiting
+
+# wait_listen PID [SECONDS]: until a kernel cm_id of the process listens; 1 if it died or did not.
+wait_listen() {
+	local i
+	for ((i = 0; i < ${2:-10} * 10; i++)); do
+		rdma resource show cm_id 2>/dev/null | grep -q "LISTEN.* pid $1 " && return 0
+		kill -0 "$1" 2>/dev/null || return 1
+		sleep 0.1
+	done
+	return 1
+}
+
+# wait_line FILE REGEX [SECONDS]: until a line matches.
+wait_line() {
+	local i
+	for ((i = 0; i < ${3:-10} * 10; i++)); do
+		grep -qE -- "$2" "$1" 2>/dev/null && return 0
+		sleep 0.1
+	done
+	return 1
+}
+
+# wait_end PID [SECONDS]: its exit status, or 124 after it had to be killed. The child is ours.
+wait_end() {
+	local i
+	for ((i = 0; i < ${2:-40} * 10; i++)); do
+		if ! kill -0 "$1" 2>/dev/null || grep -q '^State:.Z' "/proc/$1/status" 2>/dev/null; then
+			wait "$1" 2>/dev/null
+			return
+		fi
+		sleep 0.1
+	done
+	kill -9 "$1" 2>/dev/null
+	wait "$1" 2>/dev/null
+	return 124
+}
