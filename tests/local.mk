@@ -6,6 +6,7 @@ if HAVE_CRITERION
 IW_TESTS =
 include tests/base.mk
 include tests/headers.mk
+include tests/netlink.mk
 check_PROGRAMS += $(IW_TESTS)
 TESTS += $(IW_TESTS)
 endif
