@@ -7,6 +7,7 @@ IW_TESTS =
 include tests/base.mk
 include tests/headers.mk
 include tests/netlink.mk
+include tests/driver.mk
 check_PROGRAMS += $(IW_TESTS)
 TESTS += $(IW_TESTS)
 endif

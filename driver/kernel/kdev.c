@@ -1,0 +1,399 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/*
+ * Destroying an id never waits for its peer: the kernel's DESTROY_ID does while
+ * a connect is pending, unless the QP left the connection before. The core
+ * moves it to ERR first, which ends the wait.
+ */
+#include "driver/kernel/kdev.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "base/fault.h"
+#include "base/log.h"
+#include "driver/kernel/kevent.h"
+#include "driver/kernel/kid.h"
+#include "driver/kernel/kqp.h"
+#include "driver/kernel/ucma.h"
+
+/*
+ * The kernel's wire format takes 256 bytes with MPA's own 4, in a length of
+ * 8 bits: siw sends 252 to 255 corrupted. InfiniBand's limits are lower.
+ */
+#define PRIVATE_DATA_MAX 251
+
+/* Only pumps between the kernel and the core are waited for, never a peer. */
+#define MIGRATE_WAIT_MS 10000
+
+/* --------------------------------------------------------- Probe and source */
+
+static int kdev_probe(void)
+{
+	static bool served;
+	int ret;
+
+	if (__atomic_load_n(&served, __ATOMIC_RELAXED))
+		return 0;
+	ret = ucma_probe(&ucma_default_paths);
+	if (!ret)
+		__atomic_store_n(&served, true, __ATOMIC_RELAXED);
+	return ret;
+}
+
+static int source_open(struct iw_source **source, int *fd)
+{
+	struct iw_source *new;
+	int ret;
+
+	ret = kid_setup();
+	if (ret)
+		return ret;
+	new = iw_calloc(1, sizeof(*new));
+	if (!new)
+		return -ENOMEM;
+	new->fd = ucma_open(ucma_default_paths.device);
+	if (new->fd < 0) {
+		ret = new->fd;
+		free(new);
+		return ret;
+	}
+	new->forks = kid_forks();
+	TAILQ_INIT(&new->children);
+	*source = new;
+	*fd = new->fd;
+	return 0;
+}
+
+static void source_close(struct iw_source *source)
+{
+	close(source->fd);
+	free(source);
+}
+
+/* ------------------------------------------------------------------- Events */
+
+/* A request that nobody takes is refused on the wire. */
+static void refuse(const struct iw_source *source, uint32_t kernel_id)
+{
+	uint32_t reported;
+	int ret = ucma_destroy_id(source->fd, kernel_id, &reported);
+
+	if (ret)
+		iw_warn("cannot refuse request %u: %s", kernel_id, strerror(-ret));
+}
+
+static int child_new(struct iw_source *source, struct kid *listener, uint32_t kernel_id,
+		     struct iw_cm_id **id)
+{
+	struct kid *child;
+	int ret;
+
+	ret = kid_new(source, true, &child);
+	if (ret)
+		return ret;
+	child->kernel_id = kernel_id;
+	ret = iw_cm_child_new(listener->id, child, &child->id);
+	if (ret) {
+		kid_free(child);
+		return ret;
+	}
+	kid_list_child(child);
+	*id = child->id;
+	return 0;
+}
+
+static void post(struct kid *kid, const struct iw_cm_event *ev)
+{
+	int ret = iw_cm_post(kid->id, ev);
+
+	if (ret)
+		iw_debug("kernel id %u: event %u was not taken: %s", kid->kernel_id, ev->detail,
+			 strerror(-ret));
+}
+
+static void handle_event(struct iw_source *source, struct kid *kid,
+			 const struct rdma_ucm_event_resp *resp)
+{
+	unsigned int flags = kid->passive ? KEVENT_PASSIVE : 0;
+	struct iw_cm_event ev;
+	int ret;
+
+	if (__atomic_load_n(&kid->depths, __ATOMIC_RELAXED) == KID_DEPTHS_SWAPPED)
+		flags |= KEVENT_DEPTHS_SWAPPED;
+	if (kevent_translate(resp, flags, &ev)) {
+		iw_warn("kernel id %u: unexpected event %u of rdma_cm ignored", kid->kernel_id,
+			resp->event);
+		return;
+	}
+	if (ev.type == IW_CM_EVENT_CONNECT_REQUEST) {
+		ret = child_new(source, kid, resp->id, &ev.child);
+		if (ret) {
+			iw_info("request %u refused: %s", resp->id, strerror(-ret));
+			refuse(source, resp->id);
+			return;
+		}
+	}
+	post(kid, &ev);
+}
+
+static int source_pump(struct iw_source *source)
+{
+	struct rdma_ucm_event_resp resp;
+	struct kid *kid;
+	int ret;
+
+	ret = ucma_get_event(source->fd, &resp);
+	if (ret)
+		return ret;
+	kid = resp.uid ? kid_pin(resp.uid) : kid_pin_child(source, resp.id);
+	if (!kid) {
+		iw_warn("event %u of rdma_cm for nobody (uid %#llx, id %u) ignored", resp.event,
+			(unsigned long long)resp.uid, resp.id);
+		if (resp.event == UCMA_EVENT_CONNECT_REQUEST)
+			refuse(source, resp.id);
+		return 0;
+	}
+	handle_event(source, kid, &resp);
+	kid_unpin(kid);
+	return 0;
+}
+
+/* --------------------------------------------------------------------- Life */
+
+static int id_new(struct iw_cm_id *id, void *arg, void **drv)
+{
+	const struct iw_cm_open_arg *open_arg = arg;
+	struct kid *kid;
+	int ret;
+
+	ret = kid_new(open_arg->source, false, &kid);
+	if (ret)
+		return ret;
+	kid->id = id;
+	ret = ucma_create_id(open_arg->source->fd, kid->handle, open_arg->ps, open_arg->qp_type,
+			     &kid->kernel_id);
+	if (ret) {
+		kid_free(kid);
+		return ret;
+	}
+	*drv = kid;
+	return 0;
+}
+
+static void id_gone(struct iw_cm_id *id, void *drv)
+{
+	struct kid *kid = drv;
+	uint32_t reported;
+	int ret;
+
+	if (kid->source->forks != kid_forks()) {
+		kid_drop(kid);
+		return;
+	}
+	ret = ucma_destroy_id(kid->source->fd, kid->kernel_id, &reported);
+	if (ret)
+		iw_warn("kernel id %u is not destroyed: %s", kid->kernel_id, strerror(-ret));
+	kid_retire(kid, ret ? NULL : &reported);
+}
+
+static int migrate(struct iw_cm_id *id, void *drv, void *source)
+{
+	struct iw_source *to = source;
+	struct kid *kid = drv;
+	uint32_t reported;
+	int ret;
+
+	ret = ucma_migrate_id(to->fd, kid->kernel_id, kid->source->fd, &reported);
+	if (ret)
+		return ret;
+	if (!kid_move(kid, reported, to, MIGRATE_WAIT_MS))
+		iw_warn("kernel id %u: an event did not end within %d ms of its migration",
+			kid->kernel_id, MIGRATE_WAIT_MS);
+	return 0;
+}
+
+/* --------------------------------------------------------------- Addressing */
+
+static int kid_fd(const struct kid *kid)
+{
+	return kid->source->fd;
+}
+
+static int bind_addr(struct iw_cm_id *id, void *drv, const struct sockaddr *addr)
+{
+	const struct kid *kid = drv;
+
+	return ucma_bind(kid_fd(kid), kid->kernel_id, addr);
+}
+
+static int resolve_addr(struct iw_cm_id *id, void *drv, const struct sockaddr *src,
+			const struct sockaddr *dst, int timeout_ms)
+{
+	const struct kid *kid = drv;
+
+	return ucma_resolve_addr(kid_fd(kid), kid->kernel_id, src, dst, (uint32_t)timeout_ms);
+}
+
+static int resolve_route(struct iw_cm_id *id, void *drv, int timeout_ms)
+{
+	const struct kid *kid = drv;
+
+	return ucma_resolve_route(kid_fd(kid), kid->kernel_id, (uint32_t)timeout_ms);
+}
+
+static int query(struct iw_cm_id *id, void *drv, struct iw_cm_addr_info *info)
+{
+	struct rdma_ucm_query_route_resp resp;
+	struct kid *kid = drv;
+	int ret;
+
+	ret = ucma_query_route(kid_fd(kid), kid->kernel_id, &resp);
+	if (ret)
+		return ret;
+	memset(info, 0, sizeof(*info));
+	iw_copy(&info->src, sizeof(info->src), &resp.src_addr, sizeof(resp.src_addr));
+	iw_copy(&info->dst, sizeof(info->dst), &resp.dst_addr, sizeof(resp.dst_addr));
+	info->node_guid = resp.node_guid;
+	info->port_num = resp.port_num;
+	/* Device 0 exists: a zero means something only if there is a device. */
+	info->ibdev_index =
+		resp.node_guid && resp.ibdev_index <= INT32_MAX ? (int)resp.ibdev_index : -1;
+	__atomic_store_n(&kid->port_num, resp.port_num, __ATOMIC_RELAXED);
+	return 0;
+}
+
+static int set_option(struct iw_cm_id *id, void *drv, int level, int name, const void *val,
+		      size_t len)
+{
+	const struct kid *kid = drv;
+	struct rdma_ucm_set_option option = {
+		.optval = (uintptr_t)val,
+		.level = (uint32_t)level,
+		.optname = (uint32_t)name,
+		.optlen = (uint32_t)len,
+	};
+
+	if (len > UINT32_MAX)
+		return -EINVAL;
+	return ucma_set_option(kid_fd(kid), kid->kernel_id, &option);
+}
+
+static int notify(struct iw_cm_id *id, void *drv, int event)
+{
+	const struct kid *kid = drv;
+
+	return ucma_notify(kid_fd(kid), kid->kernel_id, (uint32_t)event);
+}
+
+/* -------------------------------------------------------------- Connections */
+
+static int conn_param(const struct iw_cm_conn_param *from, struct rdma_ucm_conn_param *to)
+{
+	memset(to, 0, sizeof(*to));
+	if (!from)
+		return 0;
+	if (from->private_data_len > PRIVATE_DATA_MAX || from->responder_resources > UINT8_MAX ||
+	    from->initiator_depth > UINT8_MAX || (from->private_data_len && !from->private_data))
+		return -EINVAL;
+	iw_copy(to->private_data, sizeof(to->private_data), from->private_data,
+		from->private_data_len);
+	to->private_data_len = (uint8_t)from->private_data_len;
+	to->responder_resources = (uint8_t)from->responder_resources;
+	to->initiator_depth = (uint8_t)from->initiator_depth;
+	to->flow_control = from->flow_control;
+	to->retry_count = from->retry_count;
+	to->rnr_retry_count = from->rnr_retry_count;
+	to->srq = from->srq;
+	to->qp_num = from->qp_num;
+	to->qkey = from->qkey;
+	to->valid = 1;
+	return 0;
+}
+
+static int kdev_listen(struct iw_cm_id *id, void *drv, int backlog)
+{
+	const struct kid *kid = drv;
+
+	return ucma_listen(kid_fd(kid), kid->kernel_id, backlog);
+}
+
+static int kdev_connect(struct iw_cm_id *id, void *drv, const struct iw_cm_conn_param *param)
+{
+	struct rdma_ucm_conn_param uparam;
+	const struct kid *kid = drv;
+	int ret;
+
+	ret = conn_param(param, &uparam);
+	if (!ret && !uparam.valid)
+		ret = -EINVAL;
+	return ret ? ret : ucma_connect(kid_fd(kid), kid->kernel_id, &uparam);
+}
+
+static int kdev_accept(struct iw_cm_id *id, void *drv, const struct iw_cm_conn_param *param)
+{
+	struct rdma_ucm_conn_param uparam;
+	const struct kid *kid = drv;
+	int ret;
+
+	ret = conn_param(param, &uparam);
+	return ret ? ret : ucma_accept(kid_fd(kid), kid->kernel_id, kid->handle, &uparam);
+}
+
+static int reject(struct iw_cm_id *id, void *drv, const void *private_data, size_t len)
+{
+	const struct kid *kid = drv;
+
+	if (len > PRIVATE_DATA_MAX || (len && !private_data))
+		return -EINVAL;
+	return ucma_reject(kid_fd(kid), kid->kernel_id, private_data, (uint8_t)len);
+}
+
+static int disconnect(struct iw_cm_id *id, void *drv, bool abrupt)
+{
+	const struct kid *kid = drv;
+
+	return ucma_disconnect(kid_fd(kid), kid->kernel_id);
+}
+
+static int modify_qp(struct iw_cm_id *id, void *drv, void *qp, enum iw_qp_state to)
+{
+	return kqp_modify(drv, qp, to);
+}
+
+static int init_qp_attr(struct iw_cm_id *id, void *drv, void *qp_attr, int *mask)
+{
+	return kqp_init_attr(drv, qp_attr, mask);
+}
+
+static const struct iw_cm_driver_ops kdev_ops = {
+	.name = "kernel",
+	.id_new = id_new,
+	.id_gone = id_gone,
+	.bind = bind_addr,
+	.resolve_addr = resolve_addr,
+	.resolve_route = resolve_route,
+	.query = query,
+	.set_option = set_option,
+	.notify = notify,
+	.init_qp_attr = init_qp_attr,
+	.listen = kdev_listen,
+	.connect = kdev_connect,
+	.accept = kdev_accept,
+	.reject = reject,
+	.disconnect = disconnect,
+	.modify_qp = modify_qp,
+	.migrate = migrate,
+};
+
+const struct iw_driver iw_kernel_driver = {
+	.name = "kernel",
+	.cm = &kdev_ops,
+	.probe = kdev_probe,
+	.source_open = source_open,
+	.source_pump = source_pump,
+	.source_close = source_close,
+};

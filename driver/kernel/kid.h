@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * The driver's object for one id, and how long it lives.
+ *
+ * The kernel names an id by the uid that we gave it: here a handle, an index
+ * into a table with a generation, so that a number that is stale or made up
+ * finds nothing. The kernel counts the events of an id that GET_EVENT handed
+ * out and tells that count when the id ends; we count those that a pump has
+ * finished with. The object lives until the two are equal and no pump is at it.
+ *
+ * Issues no command and knows nothing of events' contents.
+ */
+#ifndef IW_KID_H
+#define IW_KID_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "base/lock.h"
+#include "iwcm-core/iw_driver.h"
+
+/* How the device reports IRD and ORD in ESTABLISHED. */
+enum kid_depths {
+	KID_DEPTHS_UNKNOWN,
+	KID_DEPTHS_STRAIGHT,
+	KID_DEPTHS_SWAPPED
+};
+
+struct kid {
+	/* Constant once the kernel or the core knows the object. */
+	struct iw_cm_id *id;
+	uint64_t handle;
+	uint32_t kernel_id;
+	bool passive;
+
+	/* Changes in migrate alone, while no pump is at the object. */
+	struct iw_source *source;
+
+	/* Protected by the table's lock. */
+	struct iw_cond finished; /* a pump finished, while somebody waits */
+	TAILQ_ENTRY(kid) sibling;
+	bool listed; /* among the source's children */
+	bool gone;   /* the kernel's id has ended; @reported is final */
+	unsigned int busy, waiting;
+	uint32_t seen, reported;
+
+	/* Written by operations on the id, read by pumps: atomically. */
+	uint8_t port_num; /* 0: not known */
+	enum kid_depths depths;
+};
+
+struct iw_source {
+	int fd;
+	unsigned int forks;	    /* kid_forks() at opening */
+	TAILQ_HEAD(, kid) children; /* oldest first; protected by the table's lock */
+};
+
+/* Before the first object: -ENOMEM. */
+int kid_setup(void);
+/* How often this process was forked from another one since kid_setup(). */
+unsigned int kid_forks(void);
+
+/* An object with a handle. -ENOMEM. */
+int kid_new(struct iw_source *source, bool passive, struct kid **kid);
+/* Of an object that the core does not hold: forgets it. NULL is fine. */
+void kid_free(struct kid *kid);
+
+/*
+ * A child that the core knows; until its accept the kernel knows it by its
+ * kernel id alone.
+ */
+void kid_list_child(struct kid *kid);
+
+/* Finds the object of an event, which then stays until kid_unpin(). NULL: none. */
+struct kid *kid_pin(uint64_t handle);
+struct kid *kid_pin_child(struct iw_source *source, uint32_t kernel_id);
+/* True once kid_retire() was called: nobody wants its events any more. */
+bool kid_is_gone(struct kid *kid);
+/* The event is through. May drop the core's reference and free the object. */
+void kid_unpin(struct kid *kid);
+
+/*
+ * The kernel's id has ended after @reported events (NULL: not known, none is
+ * to come). Drops the core's DRIVER reference and frees the object, here or in
+ * the kid_unpin() of the last event.
+ */
+void kid_retire(struct kid *kid, const uint32_t *reported);
+/* The same in a forked child, where pumps of the parent never finish: at once. */
+void kid_drop(struct kid *kid);
+
+/*
+ * Waits until @reported events are through, at most @ms milliseconds, then
+ * makes @source the object's. False if the time ran out (it moved anyway).
+ */
+bool kid_move(struct kid *kid, uint32_t reported, struct iw_source *source, unsigned int ms);
+
+#endif

@@ -1,0 +1,13 @@
+IW_TESTS += tests/test_kevent tests/test_ucma
+iw_driver_test_cflags = $(AM_CFLAGS) $(VERBS_CFLAGS) $(CRITERION_CFLAGS)
+iw_driver_test_ldadd = libiwdriver.la libiwbase.la $(CRITERION_LIBS)
+
+tests_test_kevent_SOURCES = tests/test_kevent.c
+tests_test_kevent_CFLAGS = $(iw_driver_test_cflags)
+tests_test_kevent_LDADD = $(iw_driver_test_ldadd)
+
+# The kernel is played by the test: it takes what is written to the device.
+tests_test_ucma_SOURCES = tests/test_ucma.c
+tests_test_ucma_CFLAGS = $(iw_driver_test_cflags)
+tests_test_ucma_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=write
+tests_test_ucma_LDADD = $(iw_driver_test_ldadd)
