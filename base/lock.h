@@ -21,6 +21,29 @@ struct iw_cond {
 	pthread_cond_t cond;
 };
 
+/* For objects of the whole process; such a condition has no timed wait. */
+#define IW_LOCK_STATIC                             \
+	{                                          \
+		.mutex = PTHREAD_MUTEX_INITIALIZER \
+	}
+#define IW_COND_STATIC                           \
+	{                                        \
+		.cond = PTHREAD_COND_INITIALIZER \
+	}
+
+/* Who runs, to recognise a call that comes from inside one's own handler. */
+typedef pthread_t iw_thread_id;
+
+static inline iw_thread_id iw_thread_self(void)
+{
+	return pthread_self();
+}
+
+static inline bool iw_thread_is_self(iw_thread_id thread)
+{
+	return pthread_equal(thread, pthread_self());
+}
+
 /* Cannot fail: default attributes allocate nothing on glibc. */
 void iw_lock_init(struct iw_lock *lock);
 void iw_lock_fini(struct iw_lock *lock);
