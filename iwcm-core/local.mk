@@ -1,2 +1,5 @@
 noinst_LTLIBRARIES += libiwcm.la
-libiwcm_la_SOURCES = iwcm-core/iw_cm.h iwcm-core/iw_driver.h
+libiwcm_la_SOURCES = iwcm-core/iw_cm.h iwcm-core/iw_driver.h iwcm-core/iw_id.h \
+	iwcm-core/iw_credit.c iwcm-core/iw_credit.h \
+	iwcm-core/iw_state.c iwcm-core/iw_state.h \
+	iwcm-core/iw_stats.c iwcm-core/iw_stats.h
