@@ -117,7 +117,8 @@ struct iw_cm_event {
  * @id the listener and ev->child the new id; the child's handler and context
  * are the listener's until this call sets others by iw_cm_set_context().
  * Returns non-zero if the core shall destroy @id (for CONNECT_REQUEST: the
- * child) right after; no event of it follows.
+ * child) right after; no event of it follows. Events of a child wait until its
+ * request was handled.
  */
 typedef int (*iw_cm_handler)(struct iw_cm_id *id, const struct iw_cm_event *ev);
 
@@ -136,7 +137,7 @@ struct iw_cm_driver_ops {
 	const char *name;
 	/*
 	 * The driver posts from a thread that must not run handlers: events are
-	 * drained by the core's pool, which starts its threads on first use.
+	 * drained by the core's pool, which starts with the first such id.
 	 */
 	bool drain_in_pool;
 
@@ -224,7 +225,9 @@ void iw_cm_set_context(struct iw_cm_id *child, iw_cm_handler handler, void *cont
  * peer. After it returned, no event of the id is delivered and the driver does
  * not know it any more. Children that were posted but not yet handed to the
  * handler are refused; others live on.
- * Called inside the id's own handler: takes effect when the handler returns.
+ * Called inside the id's own handler (for a child, that of its request; or
+ * inside a driver op of the id): pending things are cancelled at once, the rest
+ * takes effect when the handler returns.
  * -EALREADY if a destroy of the id has begun before (the caller that lost has
  * no claim to the id).
  */
@@ -252,7 +255,7 @@ int iw_cm_init_qp_attr(struct iw_cm_id *id, void *qp_attr, int *mask);
 /*
  * IDLE -> LISTEN. Allocates @slots request credits: that many children may be
  * posted and not yet taken (iw_cm_request_taken); the driver refuses more.
- * @backlog is passed to the driver. -EINVAL in other states.
+ * @backlog is passed to the driver. -EINVAL in other states and for no slots.
  */
 int iw_cm_listen(struct iw_cm_id *id, int backlog, unsigned int slots);
 
@@ -291,7 +294,8 @@ int iw_cm_migrate(struct iw_cm_id *id, void *source, void (*moved)(void *arg), v
  * QP. At most one is attached (-EBUSY); it starts in RESET as seen from here.
  * A connection that is made or broken while one is attached moves it.
  * Detach waits until no transition of it is in flight; then nobody of ours
- * uses @qp any more.
+ * uses @qp any more. It works on an id that is being destroyed, too (from its
+ * handler). -EINVAL: none attached.
  */
 int iw_cm_qp_attach(struct iw_cm_id *id, void *qp);
 int iw_cm_qp_detach(struct iw_cm_id *id);
@@ -311,19 +315,22 @@ const char *iw_qp_state_name(enum iw_qp_state state);
  * CONN_RECV, with a DRIVER reference, taking one of the listener's credits.
  * Allocates all that the connection's events will ever need. On error the
  * driver refuses the request on the wire: -EBUSY no credit, -ENOMEM,
- * -ESHUTDOWN the listener is going.
+ * -ESHUTDOWN the listener is going, -EINVAL it does not listen.
  */
 int iw_cm_child_new(struct iw_cm_id *listener, void *drv, struct iw_cm_id **child);
 
 /*
  * Reports an event. Any thread, no lock of the core held; the driver holds its
- * DRIVER reference on @id. The private data is copied. May run the handler.
+ * DRIVER reference on @id. The private data of a request, a reply or
+ * ESTABLISHED is copied, that of others dropped. May run the handler.
  * 0: taken. -ESHUTDOWN: the id is being destroyed; -EBUSY: an event of this
- * kind is already waiting; -EINVAL: unknown type, status positive, private data
- * without an address or longer than IW_CM_PRIVATE_DATA_MAX (a connection event
- * that is malformed so ends the connection).
+ * kind is already waiting (DEVICE_GONE: has been posted before); -EINVAL:
+ * unknown type, status positive, private data without an address or longer than
+ * IW_CM_PRIVATE_DATA_MAX (a connection event that is malformed so ends the
+ * connection).
  * CONNECT_REQUEST hands ev->child over in every case: on error the child is
- * destroyed (the driver sees its id_gone, possibly before this returns).
+ * destroyed (the driver sees its id_gone, possibly before this returns); but
+ * for -EBUSY, which says that this child was handed over before.
  */
 int iw_cm_post(struct iw_cm_id *id, const struct iw_cm_event *ev);
 

@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/*
+ * Events of an id: posting, draining, and holding them back for a migration.
+ * What an event means for the connection is decided in iw_conn.c.
+ */
+#include "iwcm-core/iw_event.h"
+
+#include <errno.h>
+
+#include "base/log.h"
+#include "iwcm-core/iw_conn.h"
+#include "iwcm-core/iw_pool.h"
+#include "iwcm-core/iw_qp.h"
+#include "iwcm-core/iw_ref.h"
+#include "iwcm-core/iw_stats.h"
+
+static const enum iw_record_kind kind_of[IW_CM_NEVENTS] = {
+	[IW_CM_EVENT_CONNECT_REQUEST] = IW_RECORD_NKINDS, /* brings its own record */
+	[IW_CM_EVENT_CONNECT_REPLY] = IW_RECORD_CONNECTION,
+	[IW_CM_EVENT_ESTABLISHED] = IW_RECORD_CONNECTION,
+	[IW_CM_EVENT_DISCONNECT] = IW_RECORD_DISCONNECT,
+	[IW_CM_EVENT_CLOSE] = IW_RECORD_CLOSE,
+	[IW_CM_EVENT_DEVICE_GONE] = IW_RECORD_DEVICE_GONE,
+	[IW_CM_EVENT_ADDR] = IW_RECORD_ADDR,
+	[IW_CM_EVENT_ROUTE] = IW_RECORD_ROUTE,
+	[IW_CM_EVENT_ADDR_CHANGE] = IW_RECORD_ADDR_CHANGE,
+	[IW_CM_EVENT_TIMEWAIT_EXIT] = IW_RECORD_TIMEWAIT,
+};
+
+/* ----------------------------------------------------------------- posting */
+
+static bool is_malformed(const struct iw_cm_event *ev)
+{
+	const struct iw_cm_conn_param *param = &ev->param;
+
+	return ev->status > 0 || param->private_data_len > IW_CM_PRIVATE_DATA_MAX ||
+	       (param->private_data_len && !param->private_data);
+}
+
+static bool is_of_connection(enum iw_cm_event_type type)
+{
+	return type >= IW_CM_EVENT_CONNECT_REPLY && type <= IW_CM_EVENT_CLOSE;
+}
+
+/* Copies @ev into @rec; private data only where the record has room for it. */
+static void record_fill(struct iw_record *rec, const struct iw_cm_event *ev, bool malformed)
+{
+	struct iw_cm_conn_param *param = &rec->ev.param;
+	size_t room = rec->data && !malformed ? IW_CM_PRIVATE_DATA_MAX : 0;
+
+	rec->ev = *ev;
+	rec->malformed = malformed;
+	if (malformed)
+		rec->ev.status = -EPROTO;
+	param->private_data_len =
+		(uint16_t)iw_copy(rec->data, room, ev->param.private_data, param->private_data_len);
+	param->private_data = param->private_data_len ? rec->data : NULL;
+}
+
+/* Entered with the lock, left without it. May run handlers. */
+static void append_and_unlock(struct iw_id *id, struct iw_record *rec)
+{
+	bool drain;
+
+	rec->waiting = true;
+	TAILQ_INSERT_TAIL(&id->queue, rec, link);
+	iw_stat_inc(events_posted);
+	drain = iw_event_kick(id);
+	iw_unlock(&id->lock);
+	if (drain)
+		iw_event_drain(id);
+}
+
+static int post_own(struct iw_id *id, const struct iw_cm_event *ev)
+{
+	struct iw_record *rec = &id->records[kind_of[ev->type]];
+	bool malformed = is_malformed(ev);
+
+	if (malformed && !is_of_connection(ev->type))
+		return -EINVAL;
+	iw_lock(&id->lock);
+	if (id->dying) {
+		iw_unlock(&id->lock);
+		iw_stat_inc(events_discarded);
+		return -ESHUTDOWN;
+	}
+	if (rec->waiting) {
+		iw_unlock(&id->lock);
+		return -EBUSY;
+	}
+	record_fill(rec, ev, malformed);
+	append_and_unlock(id, rec);
+	return malformed ? -EINVAL : 0;
+}
+
+/* Why the request cannot be queued, or 0. */
+static int request_check(struct iw_id *id, struct iw_id *child, const struct iw_cm_event *ev)
+{
+	iw_assert_held(&id->lock);
+	if (id->dying)
+		return -ESHUTDOWN;
+	if (!child->credits || child->credits != id->credits || ev->status || is_malformed(ev))
+		return -EINVAL;
+	return 0;
+}
+
+static int post_request(struct iw_id *id, const struct iw_cm_event *ev)
+{
+	struct iw_id *child;
+	int rc;
+
+	if (!ev->child)
+		return -EINVAL;
+	child = iw_id_of(ev->child);
+	iw_lock(&id->lock);
+	if (child->posted) { /* its owner is somebody else by now */
+		iw_unlock(&id->lock);
+		return -EBUSY;
+	}
+	child->posted = true;
+	rc = request_check(id, child, ev);
+	if (!rc) {
+		record_fill(&child->request, ev, false);
+		append_and_unlock(id, &child->request);
+		return 0;
+	}
+	iw_unlock(&id->lock);
+	iw_stat_inc(requests_refused);
+	if (rc == -ESHUTDOWN)
+		iw_stat_inc(events_discarded);
+	iw_id_kill(child);
+	return rc;
+}
+
+int iw_cm_post(struct iw_cm_id *pub, const struct iw_cm_event *ev)
+{
+	struct iw_id *id = iw_id_of(pub);
+	int rc;
+
+	if ((unsigned int)ev->type >= IW_CM_NEVENTS)
+		rc = -EINVAL;
+	else if (ev->type == IW_CM_EVENT_CONNECT_REQUEST)
+		rc = post_request(id, ev);
+	else
+		rc = post_own(id, ev);
+	if (rc && rc != -ESHUTDOWN)
+		iw_warn("%s posted for id %p: error %d", iw_cm_event_name(ev->type), (void *)pub,
+			rc);
+	return rc;
+}
+
+/* ---------------------------------------------------------------- draining */
+
+/*
+ * Takes the first event off the list and decides on it: whether it counts, what
+ * state follows, what is to be done. All under the lock, so that a destroy is
+ * either seen here or waits for this drain.
+ */
+static bool take_next(struct iw_id *id, struct iw_delivery *d)
+{
+	struct iw_record *rec = TAILQ_FIRST(&id->queue);
+	struct iw_cm_conn_param *param = &d->ev.param;
+
+	iw_assert_held(&id->lock);
+	if (!rec || id->dying || id->migrating)
+		return false;
+	TAILQ_REMOVE(&id->queue, rec, link);
+	/* The device goes once: that record is never free again. */
+	rec->waiting = rec->ev.type == IW_CM_EVENT_DEVICE_GONE;
+	d->ev = rec->ev;
+	d->malformed = rec->malformed;
+	if (param->private_data_len) {
+		iw_copy(d->data, sizeof(d->data), rec->data, param->private_data_len);
+		param->private_data = d->data;
+	}
+	iw_conn_event(id, d);
+	return true;
+}
+
+/* Runs the handler of the listener @id; events of the child wait until it returns. */
+static void hand_out(struct iw_id *id, struct iw_id *child, const struct iw_cm_event *ev)
+{
+	bool drain;
+
+	iw_lock(&child->lock);
+	iw_ref_get(child, IW_REF_DRAIN);
+	child->handing_out = true;
+	child->requester = iw_thread_self();
+	iw_unlock(&child->lock);
+
+	iw_stat_inc(events_delivered);
+	if (id->pub.handler(&id->pub, ev))
+		iw_id_kill(child);
+
+	iw_lock(&child->lock);
+	child->handing_out = false;
+	child->requesting = false;
+	drain = iw_event_kick(child);
+	iw_ref_put_and_unlock(child, IW_REF_DRAIN);
+	if (drain)
+		iw_event_drain(child);
+}
+
+static void carry_out(struct iw_id *id, struct iw_delivery *d)
+{
+	const struct iw_cm_driver_ops *ops = id->pub.ops;
+	const struct iw_step *step = &d->step;
+
+	if (step->qp_err)
+		iw_qp_end(id, IW_QP_ERR);
+	if (step->end_connection && ops->disconnect)
+		ops->disconnect(&id->pub, id->pub.drv, true);
+	if (step->end_request && ops->reject)
+		ops->reject(&id->pub, id->pub.drv, NULL, 0);
+	if (d->ev.type == IW_CM_EVENT_CONNECT_REQUEST) {
+		if (step->deliver) {
+			hand_out(id, iw_id_of(d->ev.child), &d->ev);
+		} else {
+			iw_stat_inc(requests_refused);
+			iw_id_kill(iw_id_of(d->ev.child));
+		}
+	} else if (step->deliver) {
+		iw_stat_inc(events_delivered);
+		if (id->pub.handler(&id->pub, &d->ev))
+			iw_id_kill(id);
+	}
+}
+
+bool iw_event_kick(struct iw_id *id)
+{
+	iw_assert_held(&id->lock);
+	if (id->draining || id->dying || id->migrating || id->requesting || TAILQ_EMPTY(&id->queue))
+		return false;
+	id->draining = true;
+	iw_ref_get(id, IW_REF_DRAIN);
+	if (!id->pub.ops->drain_in_pool)
+		return true;
+	iw_pool_submit(id);
+	return false;
+}
+
+void iw_event_unschedule(struct iw_id *id)
+{
+	iw_assert_held(&id->lock);
+	if (!iw_pool_cancel(id))
+		return;
+	id->draining = false;
+	iw_ref_drop(id, IW_REF_DRAIN);
+}
+
+void iw_event_drain(struct iw_id *id)
+{
+	struct iw_delivery d;
+
+	iw_lock(&id->lock);
+	id->running = true;
+	id->drainer = iw_thread_self();
+	while (take_next(id, &d)) {
+		iw_unlock(&id->lock);
+		carry_out(id, &d);
+		iw_lock(&id->lock);
+	}
+	id->running = false;
+	id->draining = false;
+	iw_ref_put_and_unlock(id, IW_REF_DRAIN);
+}
+
+/* --------------------------------------------------------------- migration */
+
+/*
+ * Waits until no handler of the id runs and none can start. Under the lock.
+ * -ESHUTDOWN if a destroy comes first.
+ */
+static int hold_back(struct iw_id *id)
+{
+	while (!id->dying && (id->migrating || id->requesting))
+		iw_cond_wait(&id->cond, &id->lock);
+	if (id->dying)
+		return -ESHUTDOWN;
+	id->migrating = true;
+	iw_event_unschedule(id);
+	while (!id->dying && id->draining)
+		iw_cond_wait(&id->cond, &id->lock);
+	return id->dying ? -ESHUTDOWN : 0;
+}
+
+/* Any state. Waits for a running handler, then blocks as the driver does. */
+int iw_cm_migrate(struct iw_cm_id *pub, void *source, void (*moved)(void *arg), void *arg)
+{
+	struct iw_id *id = iw_id_of(pub);
+	bool inside, held, drain;
+	struct iw_op op;
+	int rc;
+
+	if (!pub->ops->migrate)
+		return -EOPNOTSUPP;
+	iw_lock(&id->lock);
+	inside = iw_id_entered(id);
+	iw_unlock(&id->lock);
+	if (inside)
+		return -EDEADLK;
+
+	rc = iw_op_begin(id, &op);
+	if (rc)
+		return rc;
+	rc = hold_back(id);
+	held = !rc;
+	iw_unlock(&id->lock);
+	if (held)
+		rc = pub->ops->migrate(pub, pub->drv, source);
+	if (held && !rc && moved)
+		moved(arg);
+
+	iw_lock(&id->lock);
+	if (held)
+		id->migrating = false;
+	drain = iw_event_kick(id);
+	iw_op_leave_and_unlock(id, &op);
+	if (drain)
+		iw_event_drain(id);
+	return rc;
+}
