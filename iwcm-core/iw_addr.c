@@ -123,3 +123,18 @@ int iw_cm_notify(struct iw_cm_id *pub, int event)
 	iw_op_end(iw_id_of(pub), &op);
 	return rc;
 }
+
+int iw_cm_init_qp_attr(struct iw_cm_id *pub, void *qp_attr, int *mask)
+{
+	struct iw_op op;
+	int rc;
+
+	if (!pub->ops->init_qp_attr)
+		return -EOPNOTSUPP;
+	rc = begin(iw_id_of(pub), &op);
+	if (rc)
+		return rc;
+	rc = pub->ops->init_qp_attr(pub, pub->drv, qp_attr, mask);
+	iw_op_end(iw_id_of(pub), &op);
+	return rc;
+}

@@ -119,8 +119,15 @@ void shim_id_detach(struct shim_id *id)
 	cm = id->cm;
 	id->cm = NULL;
 	iw_unlock(&id->lock);
-	if (cm)
-		iw_cm_destroy(cm);
+	if (!cm)
+		return;
+	/*
+	 * The QP is the program's, which may have destroyed it by verbs alone:
+	 * leave it be, except to cancel a connect that is pending.
+	 */
+	if (iw_cm_get_state(cm) != IW_CM_CONN_SENT || !id->id.qp)
+		iw_cm_qp_detach(cm);
+	iw_cm_destroy(cm);
 }
 
 static void copy_addr(struct sockaddr_storage *to, const struct sockaddr_storage *from)
