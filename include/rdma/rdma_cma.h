@@ -21,6 +21,8 @@
  */
 #ifndef RDMA_CMA_H
 #define RDMA_CMA_H
+/* Tells this header from rdma-core's. */
+#define RDMA_CMA_IWSHIM 1
 
 #include <infiniband/verbs.h>
 /* Programs rely on these three coming with us. */
