@@ -11,3 +11,4 @@ include tests/driver.mk
 check_PROGRAMS += $(IW_TESTS)
 TESTS += $(IW_TESTS)
 endif
+include tests/checks.mk
