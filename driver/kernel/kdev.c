@@ -1,9 +1,4 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-/*
- * Destroying an id never waits for its peer: the kernel's DESTROY_ID does while
- * a connect is pending, unless the QP left the connection before. The core
- * moves it to ERR first, which ends the wait.
- */
 #include "driver/kernel/kdev.h"
 
 #include <errno.h>
@@ -16,7 +11,9 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "driver/kernel/kevent.h"
+#include "driver/kernel/kfork.h"
 #include "driver/kernel/kid.h"
+#include "driver/kernel/kpark.h"
 #include "driver/kernel/kqp.h"
 #include "driver/kernel/ucma.h"
 
@@ -49,7 +46,8 @@ static int source_open(struct iw_source **source, int *fd)
 	struct iw_source *new;
 	int ret;
 
-	ret = kid_setup();
+	kpark_reap();
+	ret = kfork_setup();
 	if (ret)
 		return ret;
 	new = iw_calloc(1, sizeof(*new));
@@ -61,7 +59,7 @@ static int source_open(struct iw_source **source, int *fd)
 		free(new);
 		return ret;
 	}
-	new->forks = kid_forks();
+	new->forks = kfork_count();
 	TAILQ_INIT(&new->children);
 	*source = new;
 	*fd = new->fd;
@@ -70,6 +68,7 @@ static int source_open(struct iw_source **source, int *fd)
 
 static void source_close(struct iw_source *source)
 {
+	kpark_reap();
 	close(source->fd);
 	free(source);
 }
@@ -115,6 +114,25 @@ static void post(struct kid *kid, const struct iw_cm_event *ev)
 			 strerror(-ret));
 }
 
+static bool is_connection_event(enum iw_cm_event_type type)
+{
+	return type == IW_CM_EVENT_CONNECT_REPLY || type == IW_CM_EVENT_ESTABLISHED ||
+	       type == IW_CM_EVENT_CLOSE;
+}
+
+/*
+ * False if the core gave the attempt up and was told so: then a connection
+ * that came about nevertheless is closed.
+ */
+static bool connection_event_wanted(struct kid *kid, const struct iw_cm_event *ev)
+{
+	if (kid_outcome(kid))
+		return true;
+	if (ev->type != IW_CM_EVENT_CLOSE && !ev->status)
+		ucma_disconnect(kid->source->fd, kid->kernel_id);
+	return false;
+}
+
 static void handle_event(struct iw_source *source, struct kid *kid,
 			 const struct rdma_ucm_event_resp *resp)
 {
@@ -137,7 +155,8 @@ static void handle_event(struct iw_source *source, struct kid *kid,
 			return;
 		}
 	}
-	post(kid, &ev);
+	if (!is_connection_event(ev.type) || connection_event_wanted(kid, &ev))
+		post(kid, &ev);
 }
 
 static int source_pump(struct iw_source *source)
@@ -170,6 +189,7 @@ static int id_new(struct iw_cm_id *id, void *arg, void **drv)
 	struct kid *kid;
 	int ret;
 
+	kpark_reap();
 	ret = kid_new(open_arg->source, false, &kid);
 	if (ret)
 		return ret;
@@ -184,17 +204,33 @@ static int id_new(struct iw_cm_id *id, void *arg, void **drv)
 	return 0;
 }
 
+/* Without waiting for a peer: while the kernel's iWARP CM waits for one, the id is parked. */
+static int end_kernel_id(struct kid *kid, uint32_t *reported)
+{
+	int ret;
+
+	if (kid_is_pending(kid) && !kqp_is_infiniband(kid)) {
+		ret = kpark_id(kid->source->fd, kid->kernel_id, reported);
+		if (!ret)
+			return 0;
+		iw_warn("kernel id %u: destroying it may wait for its peer, since parking failed: "
+			"%s",
+			kid->kernel_id, strerror(-ret));
+	}
+	return ucma_destroy_id(kid->source->fd, kid->kernel_id, reported);
+}
+
 static void id_gone(struct iw_cm_id *id, void *drv)
 {
 	struct kid *kid = drv;
 	uint32_t reported;
 	int ret;
 
-	if (kid->source->forks != kid_forks()) {
+	if (kid->source->forks != kfork_count()) {
 		kid_drop(kid);
 		return;
 	}
-	ret = ucma_destroy_id(kid->source->fd, kid->kernel_id, &reported);
+	ret = end_kernel_id(kid, &reported);
 	if (ret)
 		iw_warn("kernel id %u is not destroyed: %s", kid->kernel_id, strerror(-ret));
 	kid_retire(kid, ret ? NULL : &reported);
@@ -324,23 +360,35 @@ static int kdev_listen(struct iw_cm_id *id, void *drv, int backlog)
 static int kdev_connect(struct iw_cm_id *id, void *drv, const struct iw_cm_conn_param *param)
 {
 	struct rdma_ucm_conn_param uparam;
-	const struct kid *kid = drv;
+	struct kid *kid = drv;
 	int ret;
 
 	ret = conn_param(param, &uparam);
 	if (!ret && !uparam.valid)
 		ret = -EINVAL;
-	return ret ? ret : ucma_connect(kid_fd(kid), kid->kernel_id, &uparam);
+	if (ret)
+		return ret;
+	kid_attempt(kid, true);
+	ret = ucma_connect(kid_fd(kid), kid->kernel_id, &uparam);
+	if (ret)
+		kid_attempt(kid, false);
+	return ret;
 }
 
 static int kdev_accept(struct iw_cm_id *id, void *drv, const struct iw_cm_conn_param *param)
 {
 	struct rdma_ucm_conn_param uparam;
-	const struct kid *kid = drv;
+	struct kid *kid = drv;
 	int ret;
 
 	ret = conn_param(param, &uparam);
-	return ret ? ret : ucma_accept(kid_fd(kid), kid->kernel_id, kid->handle, &uparam);
+	if (ret)
+		return ret;
+	kid_attempt(kid, true);
+	ret = ucma_accept(kid_fd(kid), kid->kernel_id, kid->handle, &uparam);
+	if (ret)
+		kid_attempt(kid, false);
+	return ret;
 }
 
 static int reject(struct iw_cm_id *id, void *drv, const void *private_data, size_t len)
@@ -352,10 +400,28 @@ static int reject(struct iw_cm_id *id, void *drv, const void *private_data, size
 	return ucma_reject(kid_fd(kid), kid->kernel_id, private_data, (uint8_t)len);
 }
 
+/*
+ * The kernel's DISCONNECT of an attempt sleeps until its outcome: the core gets
+ * the outcome now, the kernel's own is swallowed when it comes.
+ */
 static int disconnect(struct iw_cm_id *id, void *drv, bool abrupt)
 {
-	const struct kid *kid = drv;
+	struct kid *kid = drv;
+	struct iw_cm_event ev = {
+		.type = kid->passive ? IW_CM_EVENT_ESTABLISHED : IW_CM_EVENT_CONNECT_REPLY,
+		.status = -ECANCELED,
+		.detail = UCMA_EVENT_CONNECT_ERROR,
+	};
 
+	/* It may be in the queue: then there is a connection to end. */
+	while (kid_is_pending(kid) && !source_pump(kid->source))
+		;
+	if (kid_cancel(kid)) {
+		post(kid, &ev);
+		return 0;
+	}
+	if (kid_is_cancelled(kid))
+		return 0;
 	return ucma_disconnect(kid_fd(kid), kid->kernel_id);
 }
 

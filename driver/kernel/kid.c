@@ -2,7 +2,6 @@
 #include "driver/kernel/kid.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,46 +26,16 @@ static struct {
 	struct iw_lock lock;
 	struct slot *slots;
 	uint32_t nslots, first_free;
-	bool at_fork;
-	unsigned int forks;
 } table = { .lock = { .mutex = PTHREAD_MUTEX_INITIALIZER } };
 
-/* -------------------------------------------------------------------- Fork */
-
-static void before_fork(void)
+void kid_fork_begin(void)
 {
 	iw_lock(&table.lock);
 }
 
-static void after_fork_in_parent(void)
+void kid_fork_end(void)
 {
 	iw_unlock(&table.lock);
-}
-
-static void after_fork_in_child(void)
-{
-	table.forks++;
-	iw_unlock(&table.lock);
-}
-
-int kid_setup(void)
-{
-	int ret = 0;
-
-	iw_lock(&table.lock);
-	if (!table.at_fork) {
-		ret = iw_fault(IW_FAULT_SYSCALL) ? ENOMEM
-						 : pthread_atfork(before_fork, after_fork_in_parent,
-								  after_fork_in_child);
-		table.at_fork = !ret;
-	}
-	iw_unlock(&table.lock);
-	return -ret;
-}
-
-unsigned int kid_forks(void)
-{
-	return __atomic_load_n(&table.forks, __ATOMIC_RELAXED);
 }
 
 /* ----------------------------------------------------------------- Handles */
@@ -225,6 +194,59 @@ bool kid_is_gone(struct kid *kid)
 	iw_unlock(&table.lock);
 	return gone;
 }
+
+/* ----------------------------------------------------------------- Attempts */
+
+void kid_attempt(struct kid *kid, bool begun)
+{
+	iw_lock(&table.lock);
+	kid->pending = begun;
+	iw_unlock(&table.lock);
+}
+
+bool kid_outcome(struct kid *kid)
+{
+	bool wanted;
+
+	iw_lock(&table.lock);
+	kid->pending = false;
+	wanted = !kid->cancelled;
+	iw_unlock(&table.lock);
+	return wanted;
+}
+
+bool kid_cancel(struct kid *kid)
+{
+	bool now;
+
+	iw_lock(&table.lock);
+	now = kid->pending && !kid->cancelled;
+	kid->cancelled |= now;
+	iw_unlock(&table.lock);
+	return now;
+}
+
+bool kid_is_pending(struct kid *kid)
+{
+	bool pending;
+
+	iw_lock(&table.lock);
+	pending = kid->pending;
+	iw_unlock(&table.lock);
+	return pending;
+}
+
+bool kid_is_cancelled(struct kid *kid)
+{
+	bool cancelled;
+
+	iw_lock(&table.lock);
+	cancelled = kid->cancelled;
+	iw_unlock(&table.lock);
+	return cancelled;
+}
+
+/* ---------------------------------------------------------------------- End */
 
 static bool all_seen(const struct kid *kid, uint32_t reported)
 {

@@ -40,26 +40,24 @@ struct kid {
 	/* Protected by the table's lock. */
 	struct iw_cond finished; /* a pump finished, while somebody waits */
 	TAILQ_ENTRY(kid) sibling;
-	bool listed; /* among the source's children */
-	bool gone;   /* the kernel's id has ended; @reported is final */
+	bool listed;	/* among the source's children */
+	bool gone;	/* the kernel's id has ended; @reported is final */
+	bool pending;	/* connect or accept has begun, the kernel owes its outcome */
+	bool cancelled; /* the core has been told the outcome in advance */
 	unsigned int busy, waiting;
 	uint32_t seen, reported;
 
 	/* Written by operations on the id, read by pumps: atomically. */
 	uint8_t port_num; /* 0: not known */
+	bool infiniband;  /* or RoCE: no iWARP device serves the connection */
 	enum kid_depths depths;
 };
 
 struct iw_source {
 	int fd;
-	unsigned int forks;	    /* kid_forks() at opening */
+	unsigned int forks;	    /* kfork_count() at opening */
 	TAILQ_HEAD(, kid) children; /* oldest first; protected by the table's lock */
 };
-
-/* Before the first object: -ENOMEM. */
-int kid_setup(void);
-/* How often this process was forked from another one since kid_setup(). */
-unsigned int kid_forks(void);
 
 /* An object with a handle. -ENOMEM. */
 int kid_new(struct iw_source *source, bool passive, struct kid **kid);
@@ -80,6 +78,15 @@ bool kid_is_gone(struct kid *kid);
 /* The event is through. May drop the core's reference and free the object. */
 void kid_unpin(struct kid *kid);
 
+/* connect or accept begins, before the command; or (false) has failed. */
+void kid_attempt(struct kid *kid, bool begun);
+/* The kernel has told the outcome. False if the core must not hear of it. */
+bool kid_outcome(struct kid *kid);
+/* True if an attempt was pending: the core is to be told, by the caller, once. */
+bool kid_cancel(struct kid *kid);
+bool kid_is_pending(struct kid *kid);
+bool kid_is_cancelled(struct kid *kid);
+
 /*
  * The kernel's id has ended after @reported events (NULL: not known, none is
  * to come). Drops the core's DRIVER reference and frees the object, here or in
@@ -94,5 +101,8 @@ void kid_drop(struct kid *kid);
  * makes @source the object's. False if the time ran out (it moved anyway).
  */
 bool kid_move(struct kid *kid, uint32_t reported, struct iw_source *source, unsigned int ms);
+
+void kid_fork_begin(void);
+void kid_fork_end(void);
 
 #endif

@@ -31,6 +31,16 @@ static struct {
 	unsigned int n;
 } devices = { .lock = { .mutex = PTHREAD_MUTEX_INITIALIZER } };
 
+void kqp_fork_begin(void)
+{
+	iw_lock(&devices.lock);
+}
+
+void kqp_fork_end(void)
+{
+	iw_unlock(&devices.lock);
+}
+
 /* ------------------------------------------------------------ Device kinds */
 
 static enum kid_depths recall(const struct ibv_device *device)
@@ -85,10 +95,16 @@ static bool is_iwarp(const struct ibv_qp *qp)
 	return qp->context->device->transport_type == IBV_TRANSPORT_IWARP;
 }
 
+bool kqp_is_infiniband(const struct kid *kid)
+{
+	return __atomic_load_n(&kid->infiniband, __ATOMIC_RELAXED);
+}
+
 static void learn_device(struct kid *kid, const struct ibv_qp *qp)
 {
 	if (__atomic_load_n(&kid->depths, __ATOMIC_RELAXED) != KID_DEPTHS_UNKNOWN)
 		return;
+	__atomic_store_n(&kid->infiniband, !is_iwarp(qp), __ATOMIC_RELAXED);
 	__atomic_store_n(&kid->depths, is_iwarp(qp) ? depths_of(qp->context) : KID_DEPTHS_STRAIGHT,
 			 __ATOMIC_RELAXED);
 }
