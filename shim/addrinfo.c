@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
  * rdma_getaddrinfo(): getaddrinfo(3) in terms of QP types and port spaces. It
- * needs no device and no id. Routes are InfiniBand's and not looked up; AF_IB
+ * needs no device and no id. Routes are InfiniBand's and not looked up; GIDs as
  * node names are refused with EAI_FAMILY.
  *
  * EAI_* codes are negative numbers and overlap negated errnos, so functions here
@@ -16,6 +16,10 @@
 
 #include "base/fault.h"
 #include "shim/export.h"
+
+#ifndef AF_IB
+#define AF_IB 27
+#endif
 
 #define RAI_KNOWN (RAI_PASSIVE | RAI_NUMERICHOST | RAI_NOROUTE | RAI_FAMILY | RAI_SA | RAI_DNS)
 
@@ -131,6 +135,14 @@ static int copy_hints(struct rdma_addrinfo *rai, const struct rdma_addrinfo *hin
 	return 0;
 }
 
+/* Both flags make node a GID; else the hint AF_IB leaves the family open. */
+static bool wants_gid(const char *node, const struct rdma_addrinfo *hints)
+{
+	const int flags = RAI_NUMERICHOST | RAI_FAMILY;
+
+	return node && hints->ai_family == AF_IB && (hints->ai_flags & flags) == flags;
+}
+
 /* The address that stands in for a missing node: the hinted one of that side. */
 static const struct sockaddr *node_hint(const struct rdma_addrinfo *hints, socklen_t *len)
 {
@@ -195,9 +207,13 @@ static int resolve(struct rdma_addrinfo *rai, const char *node, const char *serv
 	if (port_is_too_big(service))
 		return EAI_SERVICE;
 	if (hints) {
+		if (wants_gid(node, hints))
+			return EAI_FAMILY;
 		if (!node)
 			given = node_hint(hints, &given_len);
 		want.ai_family = given ? given->sa_family : hints->ai_family;
+		if (want.ai_family == AF_IB)
+			want.ai_family = AF_UNSPEC;
 		want.ai_socktype = hinted_socktype(hints);
 		want.ai_flags = (hints->ai_flags & RAI_PASSIVE ? AI_PASSIVE : 0) |
 				(hints->ai_flags & RAI_NUMERICHOST ? AI_NUMERICHOST : 0);

@@ -61,8 +61,16 @@ static const struct addrinfo_case addrinfo_cases[] = {
 	  "flags=0 family=2 qp=2 ps=0x106 dst=192.0.2.1:7471", NULL },
 	{ "family_mismatch", "192.0.2.1", "7471", 0, V6, 0, 0, NULL, NULL, "EAI_ADDRFAMILY", NULL },
 	{ "family_unix", "192.0.2.1", "7471", 0, AF_UNIX, 0, 0, NULL, NULL, "EAI_FAMILY", NULL },
-	{ "family_ib", "fe80::1", "7471", RAI_FAMILY, 27, 0, 0, NULL, NULL, "EAI_FAMILY",
-	  "AF_IB node names come later" },
+	{ "family_ib_hint", "fe80::1", "7471", 0, 27, 0, 0, NULL, NULL,
+	  "flags=0 family=10 qp=2 ps=0x106 dst=fe80::1:7471", NULL },
+	{ "family_ib_numerichost", "fe80::1", "7471", RAI_NUMERICHOST, 27, 0, 0, NULL, NULL,
+	  "flags=0 family=10 qp=2 ps=0x106 dst=fe80::1:7471", NULL },
+	{ "family_ib", "fe80::1", "7471", RAI_FAMILY, 27, 0, 0, NULL, NULL,
+	  "flags=0 family=10 qp=2 ps=0x106 dst=fe80::1:7471", NULL },
+	{ "family_ib_number", "fe80::1", "7471", RAI_NUMERICHOST | RAI_FAMILY, 27, 0, 0, NULL, NULL,
+	  "EAI_FAMILY", "makes it an AF_IB address" },
+	{ "family_ib_passive", NULL, "7471", RAI_PASSIVE, 27, 0, 0, NULL, NULL,
+	  "flags=1 family=2 qp=2 ps=0x106 src=0.0.0.0:7471", NULL },
 
 	/* The passive side. */
 	{ "passive_any", NULL, "7471", RAI_PASSIVE, V4, 0, 0, NULL, NULL,
@@ -107,10 +115,8 @@ static const struct addrinfo_case addrinfo_cases[] = {
 	  "flags=0 family=2 qp=4 ps=0x2 dst=192.0.2.1:7471", NULL },
 	{ "space_ib", "192.0.2.1", "7471", 0, 0, RC, RDMA_PS_IB, NULL, NULL,
 	  "flags=0 family=2 qp=2 ps=0x13f dst=192.0.2.1:7471", NULL },
-	{ "ud_on_tcp", "192.0.2.1", "7471", 0, 0, UD, TCP, NULL, NULL, "EAI_SOCKTYPE",
-	  "not checked" },
-	{ "rc_on_udp", "192.0.2.1", "7471", 0, 0, RC, UDP, NULL, NULL, "EAI_SOCKTYPE",
-	  "not checked" },
+	{ "ud_on_tcp", "192.0.2.1", "7471", 0, 0, UD, TCP, NULL, NULL, "EAI_SOCKTYPE", NULL },
+	{ "rc_on_udp", "192.0.2.1", "7471", 0, 0, RC, UDP, NULL, NULL, "EAI_SOCKTYPE", NULL },
 
 	/* Services. */
 	{ "service_unknown", "192.0.2.1", "nosuch-service", 0, 0, RC, 0, NULL, NULL, "EAI_SERVICE",
@@ -126,14 +132,14 @@ static const struct addrinfo_case addrinfo_cases[] = {
 	/* Misuse. */
 	{ "nothing", NULL, NULL, NO_HINTS, 0, 0, 0, NULL, NULL, "EINVAL", NULL },
 	{ "unknown_flag", "192.0.2.1", "7471", 0x40000000, 0, 0, 0, NULL, NULL, "EINVAL",
-	  "not checked" },
+	  "ignored" },
 	{ "dns", "192.0.2.1", "7471", RAI_DNS, 0, 0, 0, NULL, NULL,
 	  "flags=0 family=2 qp=2 ps=0x106 dst=192.0.2.1:7471", NULL },
-	{ "sa", NULL, "7471", RAI_SA, 0, 0, 0, NULL, NULL, "EOPNOTSUPP", "44 knows no RAI_SA" },
+	{ "sa", NULL, "7471", RAI_SA, 0, 0, 0, NULL, NULL, "EOPNOTSUPP", "44 ignores RAI_SA" },
 	{ "sa_and_node", "192.0.2.1", "7471", RAI_SA, 0, 0, 0, NULL, NULL, "EOPNOTSUPP",
-	  "44 knows no RAI_SA" },
+	  "44 ignores RAI_SA" },
 	{ "sa_and_dns", NULL, "7471", RAI_SA | RAI_DNS, 0, 0, 0, NULL, NULL, "EOPNOTSUPP",
-	  "44 knows no RAI_SA" },
+	  "44 ignores RAI_SA" },
 };
 
 #define ADDRINFO_CASES (sizeof(addrinfo_cases) / sizeof(addrinfo_cases[0]))
