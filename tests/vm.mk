@@ -1,11 +1,41 @@
 # Real-device tests: `make check-vm` boots a guest with kernel siw (tests/vm/README.md).
-VM_CASES = tests/vm/guest/smoke.sh
+VM_CASES = tests/vm/guest/smoke.sh tests/vm/guest/clients.sh tests/vm/guest/loop.sh
 
 EXTRA_DIST += \
 	tests/vm/README.md tests/vm/build.sh tests/vm/run.sh tests/vm/merge.sh \
 	tests/vm/initrd-init.sh tests/vm/guest/init.sh tests/vm/guest/lib.sh \
 	tests/vm/guest/kernel-ok.txt $(VM_CASES)
 
-.PHONY: check-vm
-check-vm: all
+# Programs for the guest, by the system's headers and librdmacm: neither our headers nor our
+# sanitizers, so that they run on either library.
+if HAVE_STOCK_RDMACM
+VM_PROGS = tests/vm/prog/conn_loop tests/vm/prog/events tests/vm/prog/first_id
+check_PROGRAMS += $(VM_PROGS)
+endif
+
+IW_PROG_CPPFLAGS = -D_GNU_SOURCE -I$(top_srcdir)/tests/vm/prog
+IW_PROG_CFLAGS = -std=gnu11 -Wall -Wextra -Wno-unused-parameter -pthread
+IW_PROG_COMMON = tests/vm/prog/prog.c tests/vm/prog/prog.h
+
+tests_vm_prog_conn_loop_SOURCES = tests/vm/prog/conn_loop.c $(IW_PROG_COMMON)
+tests_vm_prog_conn_loop_CPPFLAGS = $(IW_PROG_CPPFLAGS)
+tests_vm_prog_conn_loop_CFLAGS = $(IW_PROG_CFLAGS)
+tests_vm_prog_conn_loop_LDFLAGS = -pthread
+tests_vm_prog_conn_loop_LDADD = $(STOCK_RDMACM_LIBS) -libverbs
+
+tests_vm_prog_events_SOURCES = tests/vm/prog/events.c $(IW_PROG_COMMON)
+tests_vm_prog_events_CPPFLAGS = $(IW_PROG_CPPFLAGS)
+tests_vm_prog_events_CFLAGS = $(IW_PROG_CFLAGS)
+tests_vm_prog_events_LDFLAGS = -pthread
+tests_vm_prog_events_LDADD = $(STOCK_RDMACM_LIBS) -libverbs
+
+tests_vm_prog_first_id_SOURCES = tests/vm/prog/first_id.c $(IW_PROG_COMMON)
+tests_vm_prog_first_id_CPPFLAGS = $(IW_PROG_CPPFLAGS)
+tests_vm_prog_first_id_CFLAGS = $(IW_PROG_CFLAGS)
+tests_vm_prog_first_id_LDFLAGS = -pthread
+tests_vm_prog_first_id_LDADD = $(STOCK_RDMACM_LIBS) -libverbs
+
+.PHONY: check-progs check-vm
+check-progs: $(VM_PROGS)
+check-vm: all check-progs
 	cd $(srcdir) && tests/vm/run.sh -b $(abs_builddir) -l $(abs_builddir)/tests/vm/log $(VM_CASES)
