@@ -1,6 +1,7 @@
 # Unit tests: one Criterion program a module, named test_<stem>.
 # Tests of the core link libiwcm.la and libiwbase.la alone.
 include tests/vm.mk
+include tests/driver-vm.mk
 
 if HAVE_CRITERION
 IW_TESTS =

@@ -204,6 +204,12 @@ static int id_new(struct iw_cm_id *id, void *arg, void **drv)
 	return 0;
 }
 
+/* True in a forked child for what its parent made. */
+static bool is_inherited(const struct kid *kid)
+{
+	return kid->source->forks != kfork_count();
+}
+
 /* Without waiting for a peer: while the kernel's iWARP CM waits for one, the id is parked. */
 static int end_kernel_id(struct kid *kid, uint32_t *reported)
 {
@@ -226,7 +232,7 @@ static void id_gone(struct iw_cm_id *id, void *drv)
 	uint32_t reported;
 	int ret;
 
-	if (kid->source->forks != kfork_count()) {
+	if (is_inherited(kid)) {
 		kid_drop(kid);
 		return;
 	}
@@ -427,6 +433,9 @@ static int disconnect(struct iw_cm_id *id, void *drv, bool abrupt)
 
 static int modify_qp(struct iw_cm_id *id, void *drv, void *qp, enum iw_qp_state to)
 {
+	/* uverbs, unlike rdma_cm, would let a forked child break its parent's QP. */
+	if (is_inherited(drv))
+		return -EACCES;
 	return kqp_modify(drv, qp, to);
 }
 

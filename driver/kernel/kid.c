@@ -26,7 +26,7 @@ static struct {
 	struct iw_lock lock;
 	struct slot *slots;
 	uint32_t nslots, first_free;
-} table = { .lock = { .mutex = PTHREAD_MUTEX_INITIALIZER } };
+} table = { .lock = IW_LOCK_STATIC };
 
 void kid_fork_begin(void)
 {

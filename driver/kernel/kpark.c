@@ -17,7 +17,7 @@ static struct {
 	struct iw_lock lock;
 	int fd; /* open while n > 0 */
 	unsigned int n;
-} park = { .lock = { .mutex = PTHREAD_MUTEX_INITIALIZER }, .fd = -1 };
+} park = { .lock = IW_LOCK_STATIC, .fd = -1 };
 
 static bool is_outcome(uint32_t event)
 {

@@ -2,7 +2,6 @@
 #include "driver/kernel/kqp.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <string.h>
 
 #include "base/bytes.h"
@@ -29,7 +28,7 @@ static struct {
 	struct iw_lock lock;
 	struct device_note notes[DEVICES_MAX];
 	unsigned int n;
-} devices = { .lock = { .mutex = PTHREAD_MUTEX_INITIALIZER } };
+} devices = { .lock = IW_LOCK_STATIC };
 
 void kqp_fork_begin(void)
 {
