@@ -11,3 +11,15 @@ tests_test_ucma_SOURCES = tests/test_ucma.c
 tests_test_ucma_CFLAGS = $(iw_driver_test_cflags)
 tests_test_ucma_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=write
 tests_test_ucma_LDADD = $(iw_driver_test_ldadd)
+
+# The core is played by the test.
+IW_TESTS += tests/test_kid tests/test_kdev
+tests_test_kid_SOURCES = tests/test_kid.c
+tests_test_kid_CFLAGS = $(iw_driver_test_cflags)
+tests_test_kid_LDADD = $(iw_driver_test_ldadd)
+
+tests_test_kdev_SOURCES = tests/test_kdev.c
+tests_test_kdev_CFLAGS = $(iw_driver_test_cflags)
+tests_test_kdev_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=write -Wl,--wrap=open -Wl,--wrap=close \
+	-Wl,--wrap=ibv_modify_qp -Wl,--wrap=ibv_query_device
+tests_test_kdev_LDADD = libiwdriver.la libiwcm.la libiwbase.la $(CRITERION_LIBS)

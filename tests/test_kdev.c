@@ -1,0 +1,759 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/* The driver and the core over a kernel that the test plays. */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <infiniband/verbs.h>
+#include <netinet/in.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "base/fault.h"
+#include "driver/kernel/kpark.h"
+#include "driver/kernel/ucma.h"
+#include "driver/registry.h"
+
+/* ------------------------------------------------------------- Fake kernel */
+
+#define FD_FIRST 5000
+#define IDS_MAX 16
+#define QUEUE_MAX 16
+#define CHILD 9 /* kernel id of a request's child */
+
+static struct {
+	struct {
+		bool used;
+		int fd;
+		uint64_t uid;
+		uint32_t reported;
+	} ids[IDS_MAX];
+	struct {
+		int fd;
+		uint32_t owner;
+		struct rdma_ucm_event_resp resp;
+	} queue[QUEUE_MAX];
+	unsigned int queued, commands[32];
+	int open_fds, next_fd, fail_cmd, fail_errno;
+	struct rdma_ucm_query_route_resp route;
+	size_t route_len;
+	struct rdma_ucm_conn_param param;
+	struct ib_uverbs_qp_attr qp_attr;
+} k = { .next_fd = FD_FIRST, .fail_cmd = -1, .route_len = sizeof(k.route) };
+
+int __real_open(const char *path, int flags, ...);
+int __wrap_open(const char *path, int flags, ...);
+int __real_close(int fd);
+int __wrap_close(int fd);
+ssize_t __real_write(int fd, const void *buf, size_t len);
+ssize_t __wrap_write(int fd, const void *buf, size_t len);
+
+int __wrap_open(const char *path, int flags, ...)
+{
+	if (strcmp(path, ucma_default_paths.device))
+		return __real_open(path, flags, 0600);
+	k.open_fds++;
+	return k.next_fd++;
+}
+
+int __wrap_close(int fd)
+{
+	if (fd < FD_FIRST)
+		return __real_close(fd);
+	k.open_fds--;
+	return 0;
+}
+
+/* An event of @owner; CONNECT_REQUEST names the child by @id. */
+static struct rdma_ucm_event_resp *queue_event(uint32_t owner, uint32_t event, uint32_t id)
+{
+	struct rdma_ucm_event_resp *resp = &k.queue[k.queued].resp;
+
+	memset(&k.queue[k.queued], 0, sizeof(k.queue[0]));
+	k.queue[k.queued].fd = k.ids[owner].fd;
+	k.queue[k.queued++].owner = owner;
+	resp->uid = k.ids[owner].uid;
+	resp->id = id;
+	resp->event = event;
+	if (event == UCMA_EVENT_CONNECT_REQUEST && id < IDS_MAX) {
+		k.ids[id].used = true;
+		k.ids[id].fd = k.ids[owner].fd;
+	}
+	return resp;
+}
+
+static void drop_event(unsigned int i)
+{
+	memmove(&k.queue[i], &k.queue[i + 1], (--k.queued - i) * sizeof(k.queue[0]));
+}
+
+static int get_event(int fd, void *to)
+{
+	for (unsigned int i = 0; i < k.queued; i++) {
+		if (k.queue[i].fd != fd)
+			continue;
+		memcpy(to, &k.queue[i].resp, sizeof(k.queue[i].resp));
+		k.ids[k.queue[i].owner].reported++;
+		drop_event(i);
+		return 0;
+	}
+	return EAGAIN;
+}
+
+static int create_id(int fd, const struct rdma_ucm_create_id *cmd, void *to)
+{
+	for (uint32_t i = 0; i < CHILD; i++) {
+		if (k.ids[i].used)
+			continue;
+		k.ids[i].used = true;
+		k.ids[i].fd = fd;
+		k.ids[i].uid = cmd->uid;
+		k.ids[i].reported = 0;
+		memcpy(to, &i, sizeof(i));
+		return 0;
+	}
+	return ENOMEM;
+}
+
+static int destroy_id(uint32_t id, void *to)
+{
+	if (id >= IDS_MAX || !k.ids[id].used)
+		return ENOENT;
+	for (unsigned int i = k.queued; i-- > 0;)
+		if (k.queue[i].owner == id)
+			drop_event(i);
+	memcpy(to, &k.ids[id].reported, 4);
+	memset(&k.ids[id], 0, sizeof(k.ids[id]));
+	return 0;
+}
+
+static int migrate_id(int fd, uint32_t id, void *to)
+{
+	for (unsigned int i = 0; i < k.queued; i++)
+		if (k.queue[i].owner == id)
+			k.queue[i].fd = fd;
+	k.ids[id].fd = fd;
+	memcpy(to, &k.ids[id].reported, 4);
+	return 0;
+}
+
+static int serve(int fd, uint32_t cmd, const void *in)
+{
+	const struct rdma_ucm_create_id *create = in;
+	const struct rdma_ucm_query *query = in; /* response and id, as in others */
+	void *to = (void *)(uintptr_t)query->response;
+
+	switch (cmd) {
+	case RDMA_USER_CM_CMD_CREATE_ID:
+		return create_id(fd, create, (void *)(uintptr_t)create->response);
+	case RDMA_USER_CM_CMD_DESTROY_ID:
+		return destroy_id(query->id, to);
+	case RDMA_USER_CM_CMD_GET_EVENT:
+		return get_event(fd, to);
+	case RDMA_USER_CM_CMD_MIGRATE_ID:
+		return migrate_id(fd, query->id, to);
+	case RDMA_USER_CM_CMD_QUERY_ROUTE:
+		memcpy(to, &k.route, k.route_len);
+		return 0;
+	case RDMA_USER_CM_CMD_INIT_QP_ATTR:
+		memcpy(to, &k.qp_attr, sizeof(k.qp_attr));
+		return 0;
+	case RDMA_USER_CM_CMD_CONNECT:
+		k.param = ((const struct rdma_ucm_connect *)in)->conn_param;
+		return 0;
+	case RDMA_USER_CM_CMD_ACCEPT:
+		k.ids[((const struct rdma_ucm_accept *)in)->id].uid =
+			((const struct rdma_ucm_accept *)in)->uid;
+		return 0;
+	}
+	return 0;
+}
+
+ssize_t __wrap_write(int fd, const void *buf, size_t len)
+{
+	const struct rdma_ucm_cmd_hdr *hdr = buf;
+
+	if (fd < FD_FIRST)
+		return __real_write(fd, buf, len);
+	k.commands[hdr->cmd]++;
+	errno = (int)hdr->cmd == k.fail_cmd ? k.fail_errno : serve(fd, hdr->cmd, hdr + 1);
+	return errno ? -1 : (ssize_t)len;
+}
+
+/* ------------------------------------------------------------- Fake verbs */
+
+static struct {
+	struct ibv_qp_attr attr;
+	int mask, ret, ret_sqd;
+	unsigned int modified, queried;
+	uint32_t vendor_id;
+} v;
+
+int __wrap_ibv_modify_qp(struct ibv_qp *qp, struct ibv_qp_attr *attr, int mask);
+int __wrap_ibv_query_device(struct ibv_context *context, struct ibv_device_attr *attr);
+
+int __wrap_ibv_modify_qp(struct ibv_qp *qp, struct ibv_qp_attr *attr, int mask)
+{
+	v.modified++;
+	v.attr = *attr;
+	v.mask = mask;
+	return attr->qp_state == IBV_QPS_SQD ? v.ret_sqd : v.ret;
+}
+
+int __wrap_ibv_query_device(struct ibv_context *context, struct ibv_device_attr *attr)
+{
+	v.queried++;
+	memset(attr, 0, sizeof(*attr));
+	attr->vendor_id = v.vendor_id;
+	attr->vendor_part_id = 1;
+	return 0;
+}
+
+static struct ibv_device device = { .transport_type = IBV_TRANSPORT_IWARP,
+				    .name = "siw0",
+				    .dev_name = "uverbs0" };
+static struct ibv_context context = { .device = &device };
+static struct ibv_qp qp = { .context = &context };
+
+/* -------------------------------------------------------------------- Ends */
+
+static const struct iw_driver *driver;
+static struct iw_source *source;
+static struct iw_cm_event seen[16];
+static unsigned int nseen;
+static const struct sockaddr_in local = { .sin_family = AF_INET };
+
+static int on_event(struct iw_cm_id *id, const struct iw_cm_event *ev)
+{
+	seen[nseen++ % IW_ARRAY_SIZE(seen)] = *ev;
+	return 0;
+}
+
+static void setup(void)
+{
+	int fd;
+
+	driver = iw_driver_get(IW_DRIVER_KERNEL);
+	cr_assert_eq(driver->source_open(&source, &fd), 0);
+	cr_assert_eq(fd, FD_FIRST);
+}
+
+static struct iw_cm_id *make(void)
+{
+	struct iw_cm_open_arg arg = { .source = source, .ps = RDMA_PS_TCP, .qp_type = 2 };
+	struct iw_cm_id *id = NULL;
+
+	cr_assert_eq(iw_cm_create(driver->cm, &arg, on_event, NULL, &id), 0);
+	return id;
+}
+
+static struct iw_cm_id *make_listener(unsigned int slots)
+{
+	struct iw_cm_id *id = make();
+
+	cr_assert_eq(iw_cm_bind(id, (const struct sockaddr *)&local), 0);
+	cr_assert_eq(iw_cm_listen(id, 5, slots), 0);
+	return id;
+}
+
+static struct iw_cm_id *make_pending(void)
+{
+	struct iw_cm_conn_param param = { .qp_num = 1 };
+	struct iw_cm_id *id = make();
+
+	cr_assert_eq(iw_cm_connect(id, &param), 0);
+	return id;
+}
+
+static void pump_all(void)
+{
+	int ret;
+
+	do
+		ret = driver->source_pump(source);
+	while (!ret);
+	cr_assert_eq(ret, -EAGAIN);
+}
+
+static void finish(struct iw_cm_id *id)
+{
+	struct iw_cm_stats stats;
+
+	if (id)
+		iw_cm_destroy(id);
+	driver->source_close(source);
+	iw_cm_get_stats(&stats);
+	cr_assert_eq(stats.ids_created, stats.ids_freed);
+	for (int i = 0; i < IDS_MAX; i++)
+		cr_assert(!k.ids[i].used, "kernel id %d is left", i);
+	cr_assert_eq(k.open_fds, 0);
+}
+
+/* ------------------------------------------------------------------ Events */
+
+Test(kdev, pump__what_nobody_can_use_is_ignored, .init = setup)
+{
+	struct iw_cm_id *id = make();
+	struct rdma_ucm_event_resp *resp;
+
+	resp = queue_event(0, UCMA_EVENT_ADDR_RESOLVED, 0);
+	resp->uid = 0xdeadbeef;
+	resp = queue_event(0, UCMA_EVENT_ESTABLISHED, 1234);
+	resp->uid = 0;
+	queue_event(0, UCMA_EVENT_CONNECT_RESPONSE, 0);
+	queue_event(0, UCMA_EVENT_MULTICAST_JOIN, 0);
+	queue_event(0, 77, 0);
+	queue_event(0, UINT32_MAX, 0);
+	pump_all();
+	cr_assert_eq(nseen, 0);
+	k.ids[0].reported = 4; /* those that named it */
+	finish(id);
+}
+
+Test(kdev, pump__a_request_for_nobody_is_refused, .init = setup)
+{
+	struct iw_cm_id *id = make();
+
+	queue_event(0, UCMA_EVENT_CONNECT_REQUEST, CHILD)->uid = 0xdeadbeef;
+	pump_all();
+	cr_assert(!k.ids[CHILD].used);
+	cr_assert_eq(nseen, 0);
+	k.ids[0].reported = 0;
+	finish(id);
+}
+
+Test(kdev, pump__a_request_without_credit_is_refused, .init = setup)
+{
+	struct iw_cm_id *id = make_listener(1);
+
+	queue_event(0, UCMA_EVENT_CONNECT_REQUEST, CHILD);
+	queue_event(0, UCMA_EVENT_CONNECT_REQUEST, CHILD + 1);
+	pump_all();
+	cr_assert_eq(nseen, 1);
+	cr_assert(k.ids[CHILD].used);
+	cr_assert(!k.ids[CHILD + 1].used);
+	iw_cm_destroy(seen[0].child);
+	finish(id);
+}
+
+Test(kdev, pump__a_request_without_memory_is_refused, .init = setup)
+{
+	struct iw_cm_id *id = make_listener(4);
+
+	for (unsigned int n = 1; nseen == 0; n++) {
+		queue_event(0, UCMA_EVENT_CONNECT_REQUEST, CHILD);
+		iw_fault_arm(IW_FAULT_ALLOC, n);
+		pump_all();
+		iw_fault_arm(0, 0);
+		cr_assert_eq(k.ids[CHILD].used, nseen == 1);
+		cr_assert_lt(n, 10);
+	}
+	iw_cm_destroy(seen[0].child);
+	finish(id);
+}
+
+Test(kdev, pump__established_of_an_old_kernel_has_no_uid, .init = setup)
+{
+	struct iw_cm_id *id = make_listener(1);
+	struct iw_cm_conn_param param = { .qp_num = 1 };
+
+	queue_event(0, UCMA_EVENT_CONNECT_REQUEST, CHILD);
+	pump_all();
+	cr_assert_eq(iw_cm_accept(seen[0].child, &param), 0);
+	queue_event(CHILD, UCMA_EVENT_ESTABLISHED, CHILD)->uid = 0;
+	pump_all();
+	cr_assert_eq(nseen, 2);
+	cr_assert_eq(seen[1].type, IW_CM_EVENT_ESTABLISHED);
+	iw_cm_destroy(seen[0].child);
+	finish(id);
+}
+
+Test(kdev, pump__error_of_the_file, .init = setup)
+{
+	k.fail_cmd = RDMA_USER_CM_CMD_GET_EVENT;
+	k.fail_errno = EACCES;
+	cr_assert_eq(driver->source_pump(source), -EACCES);
+	finish(NULL);
+}
+
+/* -------------------------------------------------------------------- Life */
+
+Test(kdev, source_open__faults)
+{
+	static const unsigned long sites[] = { 1, 2, 2 }; /* the fork handlers stay */
+	struct iw_source *none;
+	int fd;
+
+	driver = iw_driver_get(IW_DRIVER_KERNEL);
+	for (size_t i = 0; i < IW_ARRAY_SIZE(sites); i++) {
+		iw_fault_arm(IW_FAULT_ALLOC | IW_FAULT_SYSCALL, sites[i]);
+		cr_assert_lt(driver->source_open(&none, &fd), 0, "case %zu", i);
+		iw_fault_arm(0, 0);
+	}
+	cr_assert_eq(k.open_fds, 0);
+}
+
+Test(kdev, id_new__faults, .init = setup)
+{
+	struct iw_cm_open_arg arg = { .source = source, .ps = RDMA_PS_TCP, .qp_type = 2 };
+	struct iw_cm_id *id = NULL;
+	unsigned int n;
+
+	for (n = 1;; n++) {
+		iw_fault_arm(IW_FAULT_ALLOC | IW_FAULT_SYSCALL, n);
+		if (!iw_cm_create(driver->cm, &arg, on_event, NULL, &id))
+			break;
+	}
+	iw_fault_arm(0, 0);
+	cr_assert_eq(n, 5, "the core's id, ours, the table, the command");
+	finish(id);
+}
+
+Test(kdev, id_gone__even_if_the_kernel_refuses, .init = setup)
+{
+	struct iw_cm_id *id = make();
+
+	k.fail_cmd = RDMA_USER_CM_CMD_DESTROY_ID;
+	k.fail_errno = EACCES;
+	cr_assert_eq(iw_cm_destroy(id), 0);
+	k.ids[0].used = false;
+	finish(NULL);
+}
+
+Test(kdev, fork__the_child_drops_what_it_has, .init = setup)
+{
+	struct iw_cm_id *id = make();
+	int status;
+	pid_t pid = fork();
+
+	if (!pid) {
+		unsigned int before = k.commands[RDMA_USER_CM_CMD_DESTROY_ID];
+
+		if (iw_cm_qp_attach(id, &qp) || iw_cm_qp_modify(id, IW_QP_INIT) != -EACCES ||
+		    v.modified)
+			_exit(1);
+		iw_cm_destroy(id);
+		driver->source_close(source);
+		_exit(k.commands[RDMA_USER_CM_CMD_DESTROY_ID] == before ? 0 : 2);
+	}
+	waitpid(pid, &status, 0);
+	cr_assert_eq(status, 0);
+	finish(id);
+}
+
+Test(kdev, migrate__follows_its_events, .init = setup)
+{
+	struct iw_source *other, *first = source;
+	struct iw_cm_id *id = make_pending();
+	int fd;
+
+	cr_assert_eq(driver->source_open(&other, &fd), 0);
+	queue_event(0, UCMA_EVENT_REJECTED, 0)->status = (uint32_t)-ECONNRESET;
+	k.fail_cmd = RDMA_USER_CM_CMD_MIGRATE_ID;
+	k.fail_errno = EACCES;
+	cr_assert_eq(iw_cm_migrate(id, other, NULL, NULL), -EACCES);
+	k.fail_cmd = -1;
+	cr_assert_eq(iw_cm_migrate(id, other, NULL, NULL), 0);
+	pump_all();
+	cr_assert_eq(nseen, 0);
+	source = other;
+	pump_all();
+	cr_assert_eq(nseen, 1);
+	cr_assert_eq(seen[0].status, -ECONNREFUSED);
+	iw_cm_destroy(id);
+	driver->source_close(other);
+	source = first;
+	finish(NULL);
+}
+
+/* ---------------------------------------------------------------- Attempts */
+
+Test(kdev, disconnect__of_an_attempt, .init = setup)
+{
+	struct iw_cm_id *id = make_pending();
+
+	cr_assert_eq(iw_cm_disconnect(id, false), 0);
+	cr_assert_eq(k.commands[RDMA_USER_CM_CMD_DISCONNECT], 0, "it would wait for the peer");
+	cr_assert_eq(nseen, 1);
+	cr_assert_eq(seen[0].type, IW_CM_EVENT_CONNECT_REPLY);
+	cr_assert_eq(seen[0].status, -ECANCELED);
+	queue_event(0, UCMA_EVENT_ESTABLISHED, 0);
+	pump_all();
+	cr_assert_eq(k.commands[RDMA_USER_CM_CMD_DISCONNECT], 1, "nobody wants it");
+	queue_event(0, UCMA_EVENT_DISCONNECTED, 0);
+	pump_all();
+	cr_assert_eq(nseen, 1);
+	finish(id);
+}
+
+Test(kdev, disconnect__with_the_outcome_unread, .init = setup)
+{
+	struct iw_cm_id *id = make_pending();
+
+	queue_event(0, UCMA_EVENT_ESTABLISHED, 0);
+	cr_assert_eq(iw_cm_disconnect(id, false), 0);
+	cr_assert_eq(k.commands[RDMA_USER_CM_CMD_DISCONNECT], 1);
+	cr_assert_eq(nseen, 1);
+	cr_assert_eq(seen[0].status, 0);
+	queue_event(0, UCMA_EVENT_DISCONNECTED, 0);
+	pump_all();
+	cr_assert_eq(nseen, 2);
+	cr_assert_eq(seen[1].type, IW_CM_EVENT_CLOSE);
+	finish(id);
+}
+
+Test(kdev, id_gone__of_an_attempt_is_parked, .init = setup)
+{
+	struct iw_cm_id *id = make_pending();
+
+	cr_assert_eq(iw_cm_destroy(id), 0);
+	cr_assert_eq(kpark_count(), 1);
+	cr_assert(k.ids[0].used);
+	id = make();
+	cr_assert_eq(kpark_count(), 1, "no outcome yet");
+	queue_event(0, UCMA_EVENT_ADDR_RESOLVED, 0);
+	queue_event(0, UCMA_EVENT_UNREACHABLE, 0);
+	iw_cm_destroy(id);
+	id = make();
+	cr_assert_eq(kpark_count(), 0);
+	cr_assert_eq(k.open_fds, 1);
+	finish(id);
+}
+
+Test(kdev, id_gone__of_an_attempt_with_the_outcome_unread, .init = setup)
+{
+	struct iw_cm_id *id = make_pending();
+
+	queue_event(0, UCMA_EVENT_ESTABLISHED, 0);
+	iw_cm_destroy(id);
+	cr_assert_eq(kpark_count(), 0, "it is closed at once");
+	finish(NULL);
+}
+
+Test(kdev, id_gone__waits_if_it_cannot_be_parked, .init = setup)
+{
+	struct iw_cm_id *id = make_pending();
+
+	k.fail_cmd = RDMA_USER_CM_CMD_MIGRATE_ID;
+	k.fail_errno = ENOMEM;
+	iw_cm_destroy(id);
+	cr_assert_eq(kpark_count(), 0);
+	finish(NULL);
+}
+
+Test(kdev, connect__a_failed_call_owes_nothing, .init = setup)
+{
+	struct iw_cm_conn_param param = { .qp_num = 1 };
+	struct iw_cm_id *id = make();
+
+	k.fail_cmd = RDMA_USER_CM_CMD_CONNECT;
+	k.fail_errno = ECONNREFUSED;
+	cr_assert_eq(iw_cm_connect(id, &param), -ECONNREFUSED);
+	iw_cm_destroy(id);
+	cr_assert_eq(kpark_count(), 0);
+	finish(NULL);
+}
+
+Test(kdev, connect__limits_of_the_wire, .init = setup)
+{
+	struct iw_cm_conn_param param = { .qp_num = 1, .private_data_len = 252 };
+	struct iw_cm_id *id = make();
+	char data[256] = "data";
+
+	param.private_data = data;
+	cr_assert_eq(iw_cm_connect(id, &param), -EINVAL);
+	param.private_data_len = 251;
+	param.responder_resources = 256;
+	cr_assert_eq(iw_cm_connect(id, &param), -EINVAL);
+	param.responder_resources = 0;
+	param.initiator_depth = 256;
+	cr_assert_eq(iw_cm_connect(id, &param), -EINVAL);
+	cr_assert_eq(k.commands[RDMA_USER_CM_CMD_CONNECT], 0);
+	param.initiator_depth = 255;
+	cr_assert_eq(iw_cm_connect(id, &param), 0);
+	cr_assert_eq(k.param.private_data_len, 251);
+	cr_assert_eq(k.param.initiator_depth, 255);
+	cr_assert_eq(k.param.valid, 1);
+	queue_event(0, UCMA_EVENT_REJECTED, 0);
+	pump_all();
+	finish(id);
+}
+
+Test(kdev, reject__limits_of_the_wire, .init = setup)
+{
+	struct iw_cm_id *id = make_listener(1);
+	char data[256] = "";
+
+	queue_event(0, UCMA_EVENT_CONNECT_REQUEST, CHILD);
+	pump_all();
+	cr_assert_eq(driver->cm->reject(seen[0].child, seen[0].child->drv, data, 252), -EINVAL);
+	cr_assert_eq(driver->cm->reject(seen[0].child, seen[0].child->drv, NULL, 1), -EINVAL);
+	cr_assert_eq(driver->cm->reject(seen[0].child, seen[0].child->drv, data, 251), 0);
+	iw_cm_destroy(seen[0].child);
+	finish(id);
+}
+
+/* --------------------------------------------------------------- Addressing */
+
+Test(kdev, query__with_and_without_a_device, .init = setup)
+{
+	struct iw_cm_id *id = make();
+	struct iw_cm_addr_info info;
+
+	cr_assert_eq(iw_cm_query(id, &info), 0);
+	cr_assert_eq(info.ibdev_index, -1);
+	cr_assert_eq(info.port_num, 0);
+	cr_assert_eq(info.src.ss_family, 0);
+	k.route.node_guid = 42;
+	k.route.port_num = 1;
+	k.route.src_addr.sin6_family = AF_INET6;
+	cr_assert_eq(iw_cm_query(id, &info), 0);
+	cr_assert_eq(info.ibdev_index, 0, "device 0 is a device");
+	cr_assert_eq(info.node_guid, 42);
+	cr_assert_eq(info.src.ss_family, AF_INET6);
+	k.route_len = offsetof(struct rdma_ucm_query_route_resp, ibdev_index);
+	cr_assert_eq(iw_cm_query(id, &info), 0);
+	cr_assert_eq(info.ibdev_index, -1, "an old kernel says nothing");
+	finish(id);
+}
+
+Test(kdev, set_option_and_notify__pass, .init = setup)
+{
+	struct iw_cm_id *id = make();
+	int on = 1;
+
+	cr_assert_eq(iw_cm_set_option(id, 0, 1, &on, sizeof(on)), 0);
+	cr_assert_eq(iw_cm_notify(id, 2), 0);
+	k.fail_cmd = RDMA_USER_CM_CMD_SET_OPTION;
+	k.fail_errno = ENOSYS;
+	cr_assert_eq(iw_cm_set_option(id, 7, 1, &on, sizeof(on)), -ENOSYS);
+	finish(id);
+}
+
+/* ---------------------------------------------------------------------- QPs */
+
+static int modify(struct iw_cm_id *id, enum iw_qp_state to)
+{
+	return driver->cm->modify_qp(id, id->drv, &qp, to);
+}
+
+Test(kdev, modify_qp__iwarp_asks_nobody, .init = setup)
+{
+	struct iw_cm_id *id = make();
+
+	cr_assert_eq(modify(id, IW_QP_INIT), 0);
+	cr_assert_eq(v.mask, 0x29);
+	cr_assert_eq(v.attr.qp_access_flags, 0);
+	cr_assert_eq(v.attr.port_num, 1);
+	cr_assert_eq(modify(id, IW_QP_RTR), 0);
+	cr_assert_eq(v.mask, 0x29);
+	cr_assert_eq(v.attr.qp_state, IBV_QPS_RTR);
+	cr_assert_eq(v.attr.qp_access_flags, IBV_ACCESS_REMOTE_WRITE | IBV_ACCESS_REMOTE_READ);
+	cr_assert_eq(modify(id, IW_QP_RTS), 0);
+	cr_assert_eq(v.modified, 2, "the kernel makes RTS");
+	cr_assert_eq(modify(id, IW_QP_SQD), 0);
+	cr_assert_eq(v.attr.qp_state, IBV_QPS_SQD);
+	cr_assert_eq(v.mask, IBV_QP_STATE);
+	cr_assert_eq(modify(id, IW_QP_ERR), 0);
+	cr_assert_eq(v.attr.qp_state, IBV_QPS_ERR);
+	cr_assert_eq(modify(id, IW_QP_NSTATES), -EINVAL);
+	cr_assert_eq(k.commands[RDMA_USER_CM_CMD_INIT_QP_ATTR], 0);
+	finish(id);
+}
+
+Test(kdev, modify_qp__errors, .init = setup)
+{
+	struct iw_cm_id *id = make();
+
+	v.ret_sqd = EINVAL;
+	cr_assert_eq(modify(id, IW_QP_SQD), 0, "ERR does it");
+	cr_assert_eq(v.attr.qp_state, IBV_QPS_ERR);
+	v.ret = ENOTCONN;
+	cr_assert_eq(modify(id, IW_QP_SQD), -ENOTCONN);
+	v.ret = -1;
+	errno = EIO;
+	cr_assert_eq(modify(id, IW_QP_INIT), -EIO);
+	v.ret = 0;
+	iw_fault_arm(IW_FAULT_SYSCALL, 1);
+	cr_assert_eq(modify(id, IW_QP_INIT), -ENOMEM);
+	iw_fault_arm(0, 0);
+	finish(id);
+}
+
+Test(kdev, modify_qp__other_transports_ask_the_kernel, .init = setup)
+{
+	struct iw_cm_id *id = make();
+
+	device.transport_type = IBV_TRANSPORT_IB;
+	k.qp_attr.qp_state = IBV_QPS_RTR;
+	k.qp_attr.qp_attr_mask = IBV_QP_STATE | IBV_QP_PKEY_INDEX;
+	k.qp_attr.pkey_index = 3;
+	k.qp_attr.ah_attr.port_num = 2;
+	k.qp_attr.ah_attr.grh.dgid[15] = 9;
+	cr_assert_eq(modify(id, IW_QP_RTR), 0);
+	cr_assert_eq(v.mask, IBV_QP_STATE | IBV_QP_PKEY_INDEX);
+	cr_assert_eq(v.attr.pkey_index, 3);
+	cr_assert_eq(v.attr.ah_attr.port_num, 2);
+	cr_assert_eq(v.attr.ah_attr.grh.dgid.raw[15], 9);
+	cr_assert_eq(modify(id, IW_QP_SQD), 0);
+	cr_assert_eq(v.attr.qp_state, IBV_QPS_ERR, "SQD is not Closing there");
+	k.fail_cmd = RDMA_USER_CM_CMD_INIT_QP_ATTR;
+	k.fail_errno = EINVAL;
+	cr_assert_eq(modify(id, IW_QP_INIT), -EINVAL);
+	cr_assert_eq(v.queried, 0);
+	finish(id);
+}
+
+Test(kdev, destroy__infiniband_is_never_parked, .init = setup)
+{
+	struct iw_cm_id *id = make();
+	struct iw_cm_conn_param param = { .qp_num = 1 };
+
+	device.transport_type = IBV_TRANSPORT_IB;
+	cr_assert_eq(modify(id, IW_QP_INIT), 0);
+	cr_assert_eq(iw_cm_connect(id, &param), 0);
+	iw_cm_destroy(id);
+	cr_assert_eq(kpark_count(), 0);
+	finish(NULL);
+}
+
+static void expect_depths(uint32_t vendor_id, uint16_t responder_resources)
+{
+	struct iw_cm_id *id = make_pending();
+	struct rdma_ucm_event_resp *resp;
+
+	v.vendor_id = vendor_id;
+	cr_assert_eq(modify(id, IW_QP_INIT), 0);
+	resp = queue_event(0, UCMA_EVENT_ESTABLISHED, 0);
+	resp->param.conn.responder_resources = 2;
+	resp->param.conn.initiator_depth = 5;
+	pump_all();
+	cr_assert_eq(seen[(nseen - 1) % IW_ARRAY_SIZE(seen)].param.responder_resources,
+		     responder_resources);
+	iw_cm_destroy(id);
+}
+
+Test(kdev, depths__siw_swaps_them_and_is_asked_once, .init = setup)
+{
+	expect_depths(0x626d74, 5);
+	expect_depths(0x626d74, 5);
+	cr_assert_eq(v.queried, 1);
+	strcpy(device.name, "cxgb4_0");
+	expect_depths(0x1425, 2);
+	cr_assert_eq(v.queried, 2);
+	finish(NULL);
+}
+
+Test(kdev, depths__unknown_after_a_fault, .init = setup)
+{
+	struct iw_cm_id *id = make();
+
+	iw_fault_arm(IW_FAULT_SYSCALL, 1);
+	cr_assert_eq(modify(id, IW_QP_INIT), 0);
+	iw_fault_arm(0, 0);
+	cr_assert_eq(v.queried, 0);
+	cr_assert_eq(modify(id, IW_QP_RTR), 0);
+	cr_assert_eq(v.queried, 1, "asked again");
+	finish(id);
+}
