@@ -51,6 +51,12 @@ int nl_link_first_addr(int ifindex, int family, struct sockaddr_storage *addr);
  */
 int nl_link_first_rdma_addr(int family, struct nl_rdma_dev *dev, struct sockaddr_storage *addr);
 
+/*
+ * Which kernel driver an RDMA device has: enum rdma_driver_id of
+ * <rdma/ib_user_ioctl_verbs.h>. -ENOENT: the kernel does not say.
+ */
+int nl_link_rdma_driver(uint32_t dev_index, uint32_t *driver_id);
+
 /* Forget what is kept; for tests and after a removal. */
 void nl_link_forget(void);
 

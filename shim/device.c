@@ -7,6 +7,8 @@
 
 #include <stdlib.h>
 
+#include "shim/provider.h"
+
 /* Protects the list and every field of its devices that changes. */
 static struct iw_lock devices_lock = { .mutex = PTHREAD_MUTEX_INITIALIZER };
 static TAILQ_HEAD(, shim_device) devices = TAILQ_HEAD_INITIALIZER(devices);
@@ -93,6 +95,7 @@ static int find_and_open(int index, uint64_t guid, struct shim_device **out)
 	struct ibv_device **list;
 	int rc = -ENODEV, n;
 
+	shim_provider_load(index);
 	errno = 0;
 	list = iw_fault(IW_FAULT_SYSCALL) ? NULL : ibv_get_device_list(&n);
 	if (!list)
