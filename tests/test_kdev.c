@@ -173,11 +173,13 @@ static int serve(int fd, uint32_t cmd, const void *in)
 ssize_t __wrap_write(int fd, const void *buf, size_t len)
 {
 	const struct rdma_ucm_cmd_hdr *hdr = buf;
+	uint64_t copy[64] = { 0 }; /* so that serve() may look at any command alike */
 
 	if (fd < FD_FIRST)
 		return __real_write(fd, buf, len);
+	iw_copy(copy, sizeof(copy), hdr + 1, hdr->in);
 	k.commands[hdr->cmd]++;
-	errno = (int)hdr->cmd == k.fail_cmd ? k.fail_errno : serve(fd, hdr->cmd, hdr + 1);
+	errno = (int)hdr->cmd == k.fail_cmd ? k.fail_errno : serve(fd, hdr->cmd, copy);
 	return errno ? -1 : (ssize_t)len;
 }
 

@@ -229,3 +229,47 @@ Test(kid, move__does_not_wait_for_ever, .init = setup)
 	cr_assert_eq(kid->source, &source_b);
 	kid_free(kid);
 }
+
+#define STRESS_KIDS 2000
+#define STRESS_EVENTS 3
+
+static struct {
+	uint64_t handles[STRESS_KIDS];
+	unsigned int next, handled; /* of the events of all objects */
+} stress;
+
+/* What pumps do: each event goes to one of them. */
+static void *pump_all(void *arg)
+{
+	struct kid *kid;
+	unsigned int n;
+
+	while ((n = __atomic_fetch_add(&stress.next, 1, __ATOMIC_RELAXED)) <
+	       STRESS_KIDS * STRESS_EVENTS) {
+		kid = kid_pin(stress.handles[n / STRESS_EVENTS]);
+		cr_assert_not_null(kid);
+		kid_unpin(kid);
+		__atomic_add_fetch(&stress.handled, 1, __ATOMIC_RELEASE);
+	}
+	return NULL;
+}
+
+Test(kid, retire__while_pumps_run, .init = setup)
+{
+	struct kid *kids[STRESS_KIDS];
+	uint32_t reported = STRESS_EVENTS;
+
+	for (int i = 0; i < STRESS_KIDS; i++) {
+		kids[i] = make(false);
+		stress.handles[i] = kids[i]->handle;
+	}
+	for (int i = 0; i < 4; i++)
+		cr_assert_eq(iw_thread_start(pump_all, NULL, "iw-test"), 0);
+	for (int i = 0; i < STRESS_KIDS; i++)
+		kid_retire(kids[i], &reported);
+	while (__atomic_load_n(&stress.handled, __ATOMIC_ACQUIRE) < STRESS_KIDS * STRESS_EVENTS)
+		usleep(1000);
+	cr_assert_eq(__atomic_load_n(&puts_seen, __ATOMIC_SEQ_CST), STRESS_KIDS);
+	for (int i = 0; i < STRESS_KIDS; i++)
+		cr_assert_null(kid_pin(stress.handles[i]));
+}
