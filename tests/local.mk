@@ -6,6 +6,7 @@ include tests/driver-vm.mk
 if HAVE_CRITERION
 IW_TESTS =
 include tests/base.mk
+include tests/core.mk
 include tests/headers.mk
 include tests/netlink.mk
 include tests/driver.mk
