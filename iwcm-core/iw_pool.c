@@ -17,7 +17,8 @@ static struct {
 	struct iw_lock lock;
 	struct iw_cond work;
 	struct pool_queue queue;
-	unsigned int queued, idle, threads;
+	unsigned int queued, threads;
+	unsigned int idle, starting; /* threads that will look at the queue next */
 } pool = {
 	.lock = IW_LOCK_STATIC,
 	.work = IW_COND_STATIC,
@@ -55,6 +56,9 @@ static void *pool_thread(void *arg)
 {
 	struct iw_id *id;
 
+	iw_lock(&pool.lock);
+	pool.starting--;
+	iw_unlock(&pool.lock);
 	while ((id = next_id()))
 		iw_event_drain(id);
 	return NULL;
@@ -66,9 +70,11 @@ static int add_thread(void)
 
 	iw_assert_held(&pool.lock);
 	rc = iw_thread_start(pool_thread, NULL, "iw-drain");
-	if (!rc)
-		pool.threads++;
-	return rc;
+	if (rc)
+		return rc;
+	pool.threads++;
+	pool.starting++;
+	return 0;
 }
 
 int iw_pool_start(void)
@@ -91,7 +97,8 @@ void iw_pool_submit(struct iw_id *id)
 	TAILQ_INSERT_TAIL(&pool.queue, id, pool_link);
 	pool.queued++;
 	id->in_pool = true;
-	if (pool.queued > pool.idle && pool.threads < POOL_MAX_THREADS && add_thread())
+	if (pool.queued > pool.idle + pool.starting && pool.threads < POOL_MAX_THREADS &&
+	    add_thread())
 		iw_warn("id %p: its events wait for one of %u busy threads", (void *)id,
 			pool.threads);
 	iw_cond_signal(&pool.work);
