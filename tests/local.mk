@@ -3,8 +3,14 @@
 include tests/vm.mk
 include tests/driver-vm.mk
 
+# Comes before Criterion's own main() where that cannot run.
+CRITERION_LIBS = tests/libplainmain.la @CRITERION_LIBS@
+
 if HAVE_CRITERION
 IW_TESTS =
+check_LTLIBRARIES += tests/libplainmain.la
+tests_libplainmain_la_SOURCES = tests/plain_main.c
+tests_libplainmain_la_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
 include tests/base.mk
 include tests/core.mk
 include tests/headers.mk
