@@ -154,35 +154,44 @@ int nl_link_first_addr(int ifindex, int family, struct sockaddr_storage *addr)
 	return 0;
 }
 
-/* The interfaces may have changed under what is kept, so it is read anew. */
+/* -ENODEV: none of the devices that are kept. Links and addresses are asked anew. */
+static int first_kept(int family, struct nl_rdma_dev *dev, struct sockaddr_storage *addr)
+{
+	struct nl_topo_link link;
+	int rc;
+
+	iw_assert_held(&link_lock);
+	for (size_t i = 0; i < kept.rdma.n; i++) {
+		rc = nl_topo_one(kept.rdma.devs[i].ifindex, &link);
+		if (!rc && !link.up)
+			continue;
+		if (!rc)
+			rc = nl_link_first_addr(link.ifindex, family, addr);
+		if (!rc)
+			*dev = kept.rdma.devs[i];
+		if (rc != -ENODEV && rc != -EADDRNOTAVAIL)
+			return rc;
+	}
+	return -ENODEV;
+}
+
 int nl_link_first_rdma_addr(int family, struct nl_rdma_dev *dev, struct sockaddr_storage *addr)
 {
-	const struct nl_topo_link *link;
 	int rc;
 
 	if (family != AF_INET && family != AF_INET6)
 		return -EINVAL;
-	rc = nl_link_any_rdma_dev();
-	if (rc)
-		return rc;
 	pthread_once(&setup_once, setup);
 	iw_lock(&link_lock);
-	rc = snapshot_renew();
+	rc = first_kept(family, dev, addr);
+	if (rc != -ENODEV)
+		goto unlock;
+	rc = nl_link_any_rdma_dev();
 	if (rc)
 		goto unlock;
-	rc = -ENODEV;
-	for (size_t i = 0; i < kept.rdma.n && rc; i++) {
-		link = nl_topo_find(&kept.topo, kept.rdma.devs[i].ifindex);
-		if (!link || !link->up)
-			continue;
-		rc = nl_link_first_addr(link->ifindex, family, addr);
-		if (rc == -ENOMEM)
-			goto unlock;
-		if (!rc)
-			*dev = kept.rdma.devs[i];
-	}
-	if (rc)
-		rc = -ENODEV;
+	rc = snapshot_renew();
+	if (!rc)
+		rc = first_kept(family, dev, addr);
 unlock:
 	iw_unlock(&link_lock);
 	return rc;

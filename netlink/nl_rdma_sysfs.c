@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
  * The table of RDMA devices from sysfs, for kernels and containers without RDMA
- * netlink. Two places tell of interfaces: the GID table of a port, one name for
- * each filled entry, and the parent device, which lists its interfaces.
+ * netlink. Three places tell of interfaces: the GID table of a port, one name
+ * for each filled entry; the parent device, which lists its interfaces; and for
+ * iWARP the first GID, which begins with the hardware address of the interface
+ * (the kernel itself goes by that, and siw on a virtual one has nothing else).
  */
 #include <dirent.h>
 #include <errno.h>
@@ -17,6 +19,7 @@
 #include "netlink/nl_rdma.h"
 
 #define CLASS "class/infiniband"
+#define NODE_TYPE_RNIC 4 /* as sysfs numbers them: "4: RNIC" */
 
 /* One step of a walk through a folder; negative stops it. */
 typedef int (*each_fn)(const char *path, const char *name, void *arg);
@@ -124,9 +127,65 @@ static int each_net(const char *path, const char *name, void *arg)
 	return add_interface(walk, name);
 }
 
+struct by_gid {
+	struct walk *walk;
+	unsigned char mac[6];
+	int ifindex; /* the lowest that fits: a VLAN has the address of what it is on */
+};
+
+/* GIDs are eight groups of four digits. */
+static bool read_gid_mac(const char *ports, unsigned char *mac)
+{
+	char file[PATH_MAX], line[64];
+
+	return snprintf(file, sizeof(file), "%s/1/gids/0", ports) < (int)sizeof(file) &&
+	       read_line(file, line, sizeof(line)) &&
+	       sscanf(line, "%2hhx%2hhx:%2hhx%2hhx:%2hhx%2hhx:0000", &mac[0], &mac[1], &mac[2],
+		      &mac[3], &mac[4], &mac[5]) == 6;
+}
+
+static int each_candidate(const char *path, const char *name, void *arg)
+{
+	char file[PATH_MAX], line[64];
+	struct by_gid *by = arg;
+	unsigned char mac[6];
+	int ifindex;
+
+	if (snprintf(file, sizeof(file), "%s/%s/address", path, name) >= (int)sizeof(file) ||
+	    !read_line(file, line, sizeof(line)) ||
+	    sscanf(line, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx", &mac[0], &mac[1], &mac[2], &mac[3],
+		   &mac[4], &mac[5]) != 6 ||
+	    memcmp(mac, by->mac, sizeof(mac)))
+		return 0;
+	ifindex = ifindex_of(by->walk->sysfs, name);
+	if (ifindex > 0 && (!by->ifindex || ifindex < by->ifindex))
+		by->ifindex = ifindex;
+	return 0;
+}
+
+static int add_by_gid(struct walk *walk, const char *device)
+{
+	char file[PATH_MAX], line[64];
+	struct by_gid by = { .walk = walk };
+	int rc;
+
+	if (snprintf(file, sizeof(file), "%s/node_type", device) >= (int)sizeof(file) ||
+	    !read_line(file, line, sizeof(line)) || atoi(line) != NODE_TYPE_RNIC ||
+	    snprintf(file, sizeof(file), "%s/ports", device) >= (int)sizeof(file) ||
+	    !read_gid_mac(file, by.mac) ||
+	    snprintf(file, sizeof(file), "%s/class/net", walk->sysfs) >= (int)sizeof(file))
+		return 0;
+	rc = for_each(file, each_candidate, &by);
+	if (rc || !by.ifindex)
+		return rc;
+	walk->dev.port = 1;
+	walk->dev.ifindex = by.ifindex;
+	return nl_rdma_add(walk->table, &walk->dev);
+}
+
 static int each_device(const char *path, const char *name, void *arg)
 {
-	char file[PATH_MAX];
+	char device[PATH_MAX], file[PATH_MAX + sizeof("/device/net")];
 	struct walk *walk = arg;
 	size_t before = walk->table->n;
 	int rc;
@@ -135,14 +194,16 @@ static int each_device(const char *path, const char *name, void *arg)
 	walk->dev.index = UINT32_MAX;
 	if (snprintf(walk->dev.name, sizeof(walk->dev.name), "%s", name) >=
 		    (int)sizeof(walk->dev.name) ||
-	    snprintf(file, sizeof(file), "%s/%s/ports", path, name) >= (int)sizeof(file))
+	    snprintf(device, sizeof(device), "%s/%s", path, name) >= (int)sizeof(device))
 		return 0;
+	snprintf(file, sizeof(file), "%s/ports", device);
 	rc = for_each(file, each_port, walk);
-	if ((rc && rc != -ENOENT) || walk->table->n > before)
-		return rc;
-	if (snprintf(file, sizeof(file), "%s/%s/device/net", path, name) >= (int)sizeof(file))
-		return 0;
-	rc = for_each(file, each_net, walk);
+	if ((!rc || rc == -ENOENT) && walk->table->n == before) {
+		snprintf(file, sizeof(file), "%s/device/net", device);
+		rc = for_each(file, each_net, walk);
+	}
+	if ((!rc || rc == -ENOENT) && walk->table->n == before)
+		rc = add_by_gid(walk, device);
 	return rc == -ENOENT ? 0 : rc;
 }
 

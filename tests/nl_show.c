@@ -4,12 +4,15 @@
  * that run on machines with RDMA devices:
  *
  *   nl_show [-f SOURCE] [-o INTERFACE] [-w MS] [-n COUNT] ADDRESS...
+ *   nl_show -t      the table of RDMA devices, from RDMA netlink and from sysfs
+ *   nl_show -a      the first address that has an RDMA device, of each family
  *
  *   dst=10.1.0.2 dev=v0 src=10.1.0.1 via=- local=0 mtu=0 rdma=siw0/1
  *
  * via is the next hop, rdma the device and port below the interface. -w has the
  * next hop resolved and adds neigh=ok or its error; -n asks COUNT times first,
- * for counting system calls. A failed route prints dst=... error=NUMBER.
+ * for counting system calls. A failed route prints dst=... error=NUMBER. The
+ * address "-" stands for those that are read from standard input, line by line.
  */
 #include <errno.h>
 #include <net/if.h>
@@ -21,6 +24,7 @@
 
 #include "netlink/nl_link.h"
 #include "netlink/nl_neigh.h"
+#include "netlink/nl_rdma.h"
 #include "netlink/nl_route.h"
 
 struct options {
@@ -102,12 +106,75 @@ static int show(const char *text, const struct options *o)
 	return 0;
 }
 
+static int show_lines(const struct options *o)
+{
+	char line[NI_MAXHOST];
+	int rc = 0;
+
+	while (fgets(line, sizeof(line), stdin)) {
+		line[strcspn(line, "\n")] = '\0';
+		rc |= show(line, o);
+		fflush(stdout);
+	}
+	return rc;
+}
+
+static void show_table(const char *source, int rc, struct nl_rdma_table *table)
+{
+	char name[IF_NAMESIZE];
+
+	if (rc)
+		printf("%s error=%d\n", source, rc);
+	for (size_t i = 0; i < table->n; i++)
+		printf("%s %s/%u %s\n", source, table->devs[i].name, table->devs[i].port,
+		       if_indextoname((unsigned int)table->devs[i].ifindex, name) ? name : "?");
+	nl_rdma_fini(table);
+}
+
+static int show_tables(void)
+{
+	struct nl_rdma_table table = { 0 };
+	int rc;
+
+	rc = nl_rdma_read_netlink(&table);
+	show_table("netlink", rc, &table);
+	rc = nl_rdma_read_sysfs("/sys", &table);
+	show_table("sysfs", rc, &table);
+	return 0;
+}
+
+static int show_first(void)
+{
+	static const int families[] = { AF_INET, AF_INET6 };
+	struct sockaddr_storage sa;
+	struct nl_rdma_dev dev;
+	char text[NI_MAXHOST];
+
+	for (size_t i = 0; i < 2; i++) {
+		int rc = nl_link_first_rdma_addr(families[i], &dev, &sa);
+
+		if (rc)
+			printf("first error=%d\n", rc);
+		else
+			printf("first %s/%u %s\n", dev.name, dev.port,
+			       text_of(&sa, text, sizeof(text)));
+	}
+	return 0;
+}
+
+static int usage(void)
+{
+	fprintf(stderr, "usage: nl_show [-f SOURCE] [-o INTERFACE] [-w MS] [-n COUNT] ADDRESS...\n"
+			"       nl_show -t | -a\n");
+	return 2;
+}
+
 int main(int argc, char **argv)
 {
 	struct options o = { .count = 1 };
 	int c, rc = 0;
 
-	while ((c = getopt(argc, argv, "f:o:w:n:")) != -1) {
+	while ((c = getopt(argc, argv, "f:o:w:n:ta")) != -1) {
 		switch (c) {
 		case 'f':
 			o.has_src = parse(optarg, &o.src);
@@ -123,13 +190,15 @@ int main(int argc, char **argv)
 		case 'n':
 			o.count = strtoul(optarg, NULL, 10);
 			break;
+		case 't':
+			return show_tables();
+		case 'a':
+			return show_first();
 		default:
-			fprintf(stderr, "usage: nl_show [-f SOURCE] [-o INTERFACE] [-w MS] "
-					"[-n COUNT] ADDRESS...\n");
-			return 2;
+			return usage();
 		}
 	}
 	for (; optind < argc; optind++)
-		rc |= show(argv[optind], &o);
+		rc |= strcmp(argv[optind], "-") ? show(argv[optind], &o) : show_lines(&o);
 	return rc;
 }
