@@ -22,4 +22,4 @@ tests_test_nl_neigh_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS) $(NL_CFLAGS)
 tests_test_nl_neigh_LDADD = libiwnl.la libiwbase.la $(CRITERION_LIBS)
 
 # The guest runs these as well: its kernel has link types that this one may lack.
-check-progs: tests/nl_show tests/test_nl_route tests/test_nl_link tests/test_nl_neigh
+NL_VM_PROGS = tests/nl_show tests/test_nl_route tests/test_nl_link tests/test_nl_neigh
