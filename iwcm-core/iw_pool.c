@@ -38,7 +38,7 @@ static struct iw_id *next_id(void)
 {
 	struct iw_id *id;
 
-	iw_lock(&pool.lock);
+	iw_assert_held(&pool.lock);
 	while (!(id = TAILQ_FIRST(&pool.queue)) && pool.idle < POOL_KEEP_IDLE) {
 		pool.idle++;
 		iw_cond_wait(&pool.work, &pool.lock);
@@ -46,9 +46,6 @@ static struct iw_id *next_id(void)
 	}
 	if (id)
 		dequeue(id);
-	else
-		pool.threads--;
-	iw_unlock(&pool.lock);
 	return id;
 }
 
@@ -58,9 +55,13 @@ static void *pool_thread(void *arg)
 
 	iw_lock(&pool.lock);
 	pool.starting--;
-	iw_unlock(&pool.lock);
-	while ((id = next_id()))
+	while ((id = next_id())) {
+		iw_unlock(&pool.lock);
 		iw_event_drain(id);
+		iw_lock(&pool.lock);
+	}
+	pool.threads--;
+	iw_unlock(&pool.lock);
 	return NULL;
 }
 
