@@ -22,8 +22,8 @@ void iw_lock_fini(struct iw_lock *lock)
 
 static void lock_taken(struct iw_lock *lock)
 {
-	lock->owner = pthread_self();
-	__atomic_store_n(&lock->held, true, __ATOMIC_RELAXED);
+	__atomic_store_n(&lock->owner, pthread_self(), __ATOMIC_RELAXED);
+	__atomic_store_n(&lock->held, true, __ATOMIC_RELEASE);
 }
 
 static void lock_left(struct iw_lock *lock)
@@ -45,8 +45,9 @@ void iw_unlock(struct iw_lock *lock)
 
 bool iw_lock_is_mine(const struct iw_lock *lock)
 {
-	return __atomic_load_n(&lock->held, __ATOMIC_RELAXED) &&
-	       pthread_equal(lock->owner, pthread_self());
+	/* Another thread may be taking it just now. */
+	return __atomic_load_n(&lock->held, __ATOMIC_ACQUIRE) &&
+	       pthread_equal(__atomic_load_n(&lock->owner, __ATOMIC_RELAXED), pthread_self());
 }
 
 void iw_assert_held_at(const struct iw_lock *lock, const char *where)

@@ -4,7 +4,7 @@
 
 struct iw_cm_stats iw_stats;
 
-#define READ(field) __atomic_load_n(&iw_stats.field, __ATOMIC_RELAXED)
+#define READ(field) __atomic_load_n(&iw_stats.field, __ATOMIC_ACQUIRE)
 
 void iw_cm_get_stats(struct iw_cm_stats *stats)
 {

@@ -7,6 +7,7 @@
 
 extern struct iw_cm_stats iw_stats;
 
-#define iw_stat_inc(field) ((void)__atomic_add_fetch(&iw_stats.field, 1, __ATOMIC_RELAXED))
+/* Who reads that an id was freed also sees all that was done with it before. */
+#define iw_stat_inc(field) ((void)__atomic_add_fetch(&iw_stats.field, 1, __ATOMIC_RELEASE))
 
 #endif

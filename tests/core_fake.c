@@ -47,7 +47,7 @@ static int called(enum fake_op op, struct iw_cm_id *id, void *drv, int arg)
 
 	if (n < FAKE_MAX_CALLS)
 		fake.calls[n] = (struct fake_call){ .op = op, .id = id, .arg = arg };
-	__atomic_fetch_add(&fake.count[op], 1, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&fake.count[op], 1, __ATOMIC_ACQ_REL);
 	if (obj && __atomic_load_n(&obj->gone, __ATOMIC_ACQUIRE))
 		violation("op %d after id_gone", op);
 	if (iw_lock_is_mine(&iw_id_of(id)->lock))
@@ -319,7 +319,7 @@ int client_handler(struct iw_cm_id *id, const struct iw_cm_event *ev)
 	struct client *c = id->context;
 	int ret;
 
-	if (__atomic_fetch_add(&c->inside, 1, __ATOMIC_RELAXED))
+	if (__atomic_fetch_add(&c->inside, 1, __ATOMIC_ACQ_REL))
 		violation("two handlers of one id at once");
 	if (iw_lock_is_mine(&iw_id_of(id)->lock))
 		violation("a handler under the lock of the id");
@@ -330,7 +330,7 @@ int client_handler(struct iw_cm_id *id, const struct iw_cm_event *ev)
 		iw_cm_set_context(ev->child, client_handler, c->child);
 	}
 	ret = c->on_event ? c->on_event(c, ev) : c->ret;
-	__atomic_fetch_sub(&c->inside, 1, __ATOMIC_RELAXED);
+	__atomic_fetch_sub(&c->inside, 1, __ATOMIC_RELEASE);
 	return ret;
 }
 

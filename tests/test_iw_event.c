@@ -341,7 +341,8 @@ static void *migrate_it(void *arg)
 {
 	struct iw_cm_id *id = migration.c->id;
 
-	migration.rc = iw_cm_migrate(id, NULL, moved, &migration.moved);
+	__atomic_store_n(&migration.rc, iw_cm_migrate(id, NULL, moved, &migration.moved),
+			 __ATOMIC_RELEASE);
 	return NULL;
 }
 
