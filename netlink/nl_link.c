@@ -25,7 +25,7 @@ struct snapshot {
  * instead of all together. Taken before the channels of nl_sock; held over a
  * fork, so that the child inherits a whole snapshot.
  */
-static struct iw_lock link_lock;
+static struct iw_lock link_lock = IW_LOCK_STATIC;
 static struct snapshot kept;
 
 static pthread_once_t setup_once = PTHREAD_ONCE_INIT;
@@ -44,7 +44,6 @@ static void fork_done(void)
 static void setup(void)
 {
 	nl_chan_setup();
-	iw_lock_init(&link_lock);
 	pthread_atfork(fork_prepare, fork_done, fork_done);
 }
 

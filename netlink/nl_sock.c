@@ -41,8 +41,8 @@ struct nl_chan {
 };
 
 static struct nl_chan chans[] = {
-	[NL_CHAN_ROUTE] = { .protocol = NETLINK_ROUTE, .fd = -1 },
-	[NL_CHAN_RDMA] = { .protocol = NETLINK_RDMA, .fd = -1 },
+	[NL_CHAN_ROUTE] = { .lock = IW_LOCK_STATIC, .protocol = NETLINK_ROUTE, .fd = -1 },
+	[NL_CHAN_RDMA] = { .lock = IW_LOCK_STATIC, .protocol = NETLINK_RDMA, .fd = -1 },
 };
 
 static pthread_once_t setup_once = PTHREAD_ONCE_INIT;
@@ -72,8 +72,6 @@ static void fork_child(void)
 
 static void setup(void)
 {
-	for (size_t i = 0; i < IW_ARRAY_SIZE(chans); i++)
-		iw_lock_init(&chans[i].lock);
 	pthread_atfork(fork_prepare, fork_parent, fork_child);
 }
 

@@ -563,12 +563,14 @@ Test(nl_rdma, read__without_rdma_netlink_says_so)
 	iw_fault_arm(0, 0);
 }
 
+static volatile bool stop;
+
 static void *ask_often(void *arg)
 {
 	struct nl_rdma_dev dev;
 	int ifindex;
 
-	for (int i = 0; i < 200; i++) {
+	for (int i = 0; !__atomic_load_n(&stop, __ATOMIC_RELAXED); i++) {
 		nl_link_rdma_dev(1, &dev);
 		if (by_addr("10.1.0.1", &ifindex))
 			return arg;
@@ -595,6 +597,7 @@ Test(nl_link, any_question__by_8_threads_and_over_forks)
 		cr_assert_eq(waitpid(pid, &status, 0), pid);
 		cr_assert_eq(status, 0);
 	}
+	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
 	for (size_t i = 0; i < 8; i++) {
 		pthread_join(threads[i], &failed);
 		cr_assert_null(failed);
