@@ -42,8 +42,7 @@ static int read_entry(struct nlmsghdr *hdr, struct addr_entry *entry)
 	entry->scope = ifa->ifa_scope;
 	entry->flags = ifa->ifa_flags;
 	entry->prefix_len = ifa->ifa_prefixlen;
-	nlmsg_for_each_attr(attr, hdr, sizeof(*ifa), rem)
-	{
+	nlmsg_for_each_attr (attr, hdr, sizeof(*ifa), rem) {
 		if (nla_type(attr) == IFA_LOCAL)
 			local = attr;
 		else if (nla_type(attr) == IFA_ADDRESS)

@@ -35,7 +35,8 @@ int nl_link_any_rdma_dev(void);
 
 /*
  * The interface that owns the local address @addr (its scope decides among
- * link-local ones). -EADDRNOTAVAIL: none does.
+ * link-local ones). -EADDRNOTAVAIL: none does; -EINVAL: family, or link-local
+ * without scope.
  */
 int nl_link_by_addr(const struct sockaddr *addr, int *ifindex);
 

@@ -63,8 +63,7 @@ static bool read_dev(struct nlmsghdr *hdr, struct nl_rdma_dev *dev)
 
 	memset(dev, 0, sizeof(*dev));
 	dev->index = UINT32_MAX;
-	nlmsg_for_each_attr(attr, hdr, 0, rem)
-	{
+	nlmsg_for_each_attr (attr, hdr, 0, rem) {
 		int type = nla_type(attr);
 
 		if (type == RDMA_NLDEV_ATTR_DEV_NAME)

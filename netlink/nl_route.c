@@ -143,8 +143,7 @@ static int take_route(struct nlmsghdr *hdr, void *arg)
 	a->seen = true;
 	a->error = refused(rtm->rtm_type);
 	a->is_local = rtm->rtm_type == RTN_LOCAL;
-	nlmsg_for_each_attr(attr, hdr, sizeof(*rtm), rem)
-	{
+	nlmsg_for_each_attr (attr, hdr, sizeof(*rtm), rem) {
 		rc = take_attr(attr, rtm->rtm_family, a);
 		if (rc)
 			return rc;

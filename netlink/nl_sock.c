@@ -225,10 +225,14 @@ static int chan_grow(struct nl_chan *chan, size_t need)
 	return 0;
 }
 
-/* Bytes of one datagram of the kernel; -ESTALE: ask again; -errno. */
+/*
+ * Bytes of one datagram of the kernel; -ESTALE: ask again; -errno. Does not
+ * wait: the kernel has answered when the send returns, and has the next part of
+ * a dump ready when this one is read. So a foreign socket cannot hold us.
+ */
 static int chan_recv(struct nl_chan *chan)
 {
-	struct sockaddr_nl from;
+	struct sockaddr_nl from = { 0 };
 	socklen_t from_len;
 	ssize_t n;
 	int rc;
@@ -238,18 +242,17 @@ static int chan_recv(struct nl_chan *chan)
 		return -ENOMEM;
 	do {
 		from_len = sizeof(from);
-		n = recvfrom(chan->fd, chan->buf, chan->room, MSG_TRUNC, (struct sockaddr *)&from,
-			     &from_len);
+		n = recvfrom(chan->fd, chan->buf, chan->room, MSG_TRUNC | MSG_DONTWAIT,
+			     (struct sockaddr *)&from, &from_len);
 	} while ((n < 0 && errno == EINTR) || (n >= 0 && from.nl_pid));
-	if (n < 0) {
-		rc = -errno;
-		if (rc == -ENOBUFS || rc == -EAGAIN)
-			return -ESTALE;
-		if (rc != -ENOMEM) {
-			chan_forget(chan);
-			return -ESTALE;
-		}
+	rc = n < 0 ? -errno : 0;
+	if (rc == -ENOMEM)
 		return rc;
+	if (rc == -ENOBUFS)
+		return -ESTALE;
+	if (n <= 0 || from.nl_family != AF_NETLINK) {
+		chan_forget(chan);
+		return -ESTALE;
 	}
 	if ((size_t)n > chan->room) {
 		rc = chan_grow(chan, (size_t)n);

@@ -67,8 +67,7 @@ static bool read_link(struct nlmsghdr *hdr, struct nl_topo_link *link)
 	link->up = ifi->ifi_flags & IFF_UP;
 	link->running = ifi->ifi_flags & IFF_RUNNING;
 	link->no_arp = ifi->ifi_flags & (IFF_NOARP | IFF_LOOPBACK);
-	nlmsg_for_each_attr(attr, hdr, sizeof(*ifi), rem)
-	{
+	nlmsg_for_each_attr (attr, hdr, sizeof(*ifi), rem) {
 		int type = nla_type(attr);
 		bool is_u32 = nla_len(attr) >= (int)sizeof(uint32_t);
 

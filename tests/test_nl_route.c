@@ -516,6 +516,29 @@ Test(nl_route, lookup__survives_the_loss_of_its_descriptor)
 	cr_assert_neq(fcntl(fd, F_GETFD), -1, "it stays open");
 }
 
+/* The worst to find there: it takes what is sent and never answers. */
+Test(nl_route, lookup__is_not_held_by_a_silent_connection)
+{
+	struct sockaddr_in sin = { .sin_family = AF_INET };
+	socklen_t len = sizeof(sin);
+	struct nl_route route;
+	int listener, fd;
+
+	ns_enter_veth();
+	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	listener = socket(AF_INET, SOCK_STREAM, 0);
+	cr_assert_eq(bind(listener, (struct sockaddr *)&sin, len), 0);
+	cr_assert_eq(listen(listener, 1), 0);
+	cr_assert_eq(getsockname(listener, (struct sockaddr *)&sin, &len), 0);
+	fd = next_fd();
+	cr_assert_eq(lookup("10.1.0.9", NULL, &route), 0);
+	close(fd);
+	cr_assert_eq(socket(AF_INET, SOCK_STREAM, 0), fd);
+	cr_assert_eq(connect(fd, (struct sockaddr *)&sin, len), 0);
+	cr_assert_eq(lookup("10.1.0.9", NULL, &route), 0);
+	cr_assert_neq(fcntl(fd, F_GETFD), -1, "it stays open");
+}
+
 static void on_alarm(int sig)
 {
 }
