@@ -11,6 +11,7 @@
 
 #include "base/bytes.h"
 #include "base/fault.h"
+#include "base/lock.h"
 #include "driver/kernel/kpark.h"
 #include "driver/kernel/ucma.h"
 #include "driver/registry.h"
@@ -88,6 +89,9 @@ static void drop_event(unsigned int i)
 	memmove(&k.queue[i], &k.queue[i + 1], (--k.queued - i) * sizeof(k.queue[0]));
 }
 
+/* Called when an event has been taken and is on its way to a pump. */
+static void (*on_the_way)(void);
+
 static int get_event(int fd, void *to)
 {
 	for (unsigned int i = 0; i < k.queued; i++) {
@@ -96,6 +100,8 @@ static int get_event(int fd, void *to)
 		memcpy(to, &k.queue[i].resp, sizeof(k.queue[i].resp));
 		k.ids[k.queue[i].owner].reported++;
 		drop_event(i);
+		if (on_the_way)
+			on_the_way();
 		return 0;
 	}
 	return EAGAIN;
@@ -533,6 +539,48 @@ Test(kdev, id_gone__of_an_attempt_with_the_outcome_unread, .init = setup)
 	finish(NULL);
 }
 
+static struct iw_cm_id *doomed;
+
+static void *destroy_doomed(void *arg)
+{
+	iw_cm_destroy(doomed);
+	__atomic_store_n(&doomed, NULL, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+static void destroy_meanwhile(void)
+{
+	on_the_way = NULL;
+	cr_assert_eq(iw_thread_start(destroy_doomed, NULL, "iw-test"), 0);
+	while (!kpark_count())
+		usleep(1000);
+	usleep(20000);
+}
+
+Test(kdev, id_gone__while_the_outcome_is_on_its_way, .init = setup)
+{
+	doomed = make_pending();
+	queue_event(0, UCMA_EVENT_REJECTED, 0);
+	on_the_way = destroy_meanwhile;
+	pump_all();
+	while (__atomic_load_n(&doomed, __ATOMIC_ACQUIRE))
+		usleep(1000);
+	cr_assert_eq(nseen, 0);
+	cr_assert_eq(kpark_count(), 0, "no other outcome would come");
+	finish(NULL);
+}
+
+Test(kdev, id_gone__of_an_attempt_whose_device_goes, .init = setup)
+{
+	struct iw_cm_id *id = make_pending();
+
+	queue_event(0, UCMA_EVENT_DEVICE_REMOVAL, 0);
+	pump_all();
+	iw_cm_destroy(id);
+	cr_assert_eq(kpark_count(), 0);
+	finish(NULL);
+}
+
 Test(kdev, id_gone__waits_if_it_cannot_be_parked, .init = setup)
 {
 	struct iw_cm_id *id = make_pending();
@@ -541,6 +589,21 @@ Test(kdev, id_gone__waits_if_it_cannot_be_parked, .init = setup)
 	k.fail_errno = ENOMEM;
 	iw_cm_destroy(id);
 	cr_assert_eq(kpark_count(), 0);
+	finish(NULL);
+}
+
+Test(kdev, id_gone__faults_while_parking, .init = setup)
+{
+	for (unsigned long n = 1; n <= 3; n++) { /* memory, open, MIGRATE_ID */
+		struct iw_cm_id *id = make_pending();
+
+		iw_fault_arm(IW_FAULT_ALLOC | IW_FAULT_SYSCALL, n);
+		iw_cm_destroy(id);
+		cr_assert_geq(iw_fault_passed(), n);
+		iw_fault_arm(0, 0);
+		cr_assert_eq(kpark_count(), 0);
+		cr_assert_eq(k.open_fds, 1);
+	}
 	finish(NULL);
 }
 
@@ -680,6 +743,25 @@ Test(kdev, modify_qp__errors, .init = setup)
 	iw_fault_arm(IW_FAULT_SYSCALL, 1);
 	cr_assert_eq(modify(id, IW_QP_INIT), -ENOMEM);
 	iw_fault_arm(0, 0);
+	finish(id);
+}
+
+Test(kdev, modify_qp__never_while_an_accept_is_pending, .init = setup)
+{
+	struct iw_cm_id *id = make_listener(1), *child;
+	struct iw_cm_conn_param param = { .qp_num = 1 };
+
+	queue_event(0, UCMA_EVENT_CONNECT_REQUEST, CHILD);
+	pump_all();
+	child = seen[0].child;
+	cr_assert_eq(iw_cm_accept(child, &param), 0);
+	cr_assert_eq(modify(child, IW_QP_ERR), -EBUSY);
+	cr_assert_eq(modify(child, IW_QP_SQD), -EBUSY);
+	cr_assert_eq(v.modified, 0);
+	queue_event(CHILD, UCMA_EVENT_ESTABLISHED, CHILD);
+	pump_all();
+	cr_assert_eq(modify(child, IW_QP_ERR), 0);
+	iw_cm_destroy(child);
 	finish(id);
 }
 

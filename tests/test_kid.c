@@ -104,7 +104,6 @@ Test(kid, retire__after_the_last_event, .init = setup)
 
 	cr_assert_not_null(kid_pin(handle));
 	kid_retire(kid, &reported);
-	cr_assert(kid_is_gone(kid));
 	kid_unpin(kid);
 	cr_assert_eq(puts_seen, 0, "one event is still on its way");
 	cr_assert_eq(kid_pin(handle), kid);
@@ -186,7 +185,7 @@ Test(kid, attempt__outcome_and_cancel, .init = setup)
 	kid_attempt(kid, false);
 	cr_assert(!kid_is_pending(kid));
 	kid_attempt(kid, true);
-	cr_assert(kid_outcome(kid), "the core waits for it");
+	cr_assert_eq(kid_outcome(kid), KID_HEARD_BY_CORE);
 	cr_assert(!kid_is_pending(kid));
 	cr_assert(!kid_cancel(kid), "too late");
 	kid_attempt(kid, true);
@@ -194,8 +193,24 @@ Test(kid, attempt__outcome_and_cancel, .init = setup)
 	cr_assert(!kid_cancel(kid), "once");
 	cr_assert(kid_is_cancelled(kid));
 	cr_assert(kid_is_pending(kid), "the kernel does not know");
-	cr_assert(!kid_outcome(kid), "the core was told already");
+	cr_assert_eq(kid_outcome(kid), KID_HEARD_BY_NOBODY, "the core was told already");
 	cr_assert(!kid_is_pending(kid));
+	kid_free(kid);
+}
+
+Test(kid, park__one_of_the_two_ends_it, .init = setup)
+{
+	struct kid *kid = make(false);
+
+	kid_attempt(kid, true);
+	cr_assert(kid_park(kid));
+	cr_assert_eq(kid_outcome(kid), KID_HEARD_BY_PARK, "fetched before it was parked");
+	cr_assert_eq(kid_outcome(kid), KID_HEARD_BY_NOBODY, "it has ended");
+	kid_free(kid);
+	kid = make(false);
+	kid_attempt(kid, true);
+	cr_assert_eq(kid_outcome(kid), KID_HEARD_BY_CORE);
+	cr_assert(!kid_park(kid), "whoever parks it ends it");
 	kid_free(kid);
 }
 

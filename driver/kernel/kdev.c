@@ -126,8 +126,15 @@ static bool is_connection_event(enum iw_cm_event_type type)
  */
 static bool connection_event_wanted(struct kid *kid, const struct iw_cm_event *ev)
 {
-	if (kid_outcome(kid))
+	switch (kid_outcome(kid)) {
+	case KID_HEARD_BY_CORE:
 		return true;
+	case KID_HEARD_BY_PARK:
+		kpark_end(kid->handle);
+		return false;
+	case KID_HEARD_BY_NOBODY:
+		break;
+	}
 	if (ev->type != IW_CM_EVENT_CLOSE && !ev->status)
 		ucma_disconnect(kid->source->fd, kid->kernel_id);
 	return false;
@@ -155,6 +162,9 @@ static void handle_event(struct iw_source *source, struct kid *kid,
 			return;
 		}
 	}
+	/* A device that goes waits for its ids, so none of them may be parked. */
+	if (ev.type == IW_CM_EVENT_DEVICE_GONE)
+		kid_attempt(kid, false);
 	if (!is_connection_event(ev.type) || connection_event_wanted(kid, &ev))
 		post(kid, &ev);
 }
@@ -216,7 +226,9 @@ static int end_kernel_id(struct kid *kid, uint32_t *reported)
 	int ret;
 
 	if (kid_is_pending(kid) && !kqp_is_infiniband(kid)) {
-		ret = kpark_id(kid->source->fd, kid->kernel_id, reported);
+		ret = kpark_id(kid->source->fd, kid->kernel_id, kid->handle, reported);
+		if (!ret && !kid_park(kid))
+			kpark_end(kid->handle);
 		if (!ret)
 			return 0;
 		iw_warn("kernel id %u: destroying it may wait for its peer, since parking failed: "
@@ -431,11 +443,23 @@ static int disconnect(struct iw_cm_id *id, void *drv, bool abrupt)
 	return ucma_disconnect(kid_fd(kid), kid->kernel_id);
 }
 
+/*
+ * A QP that leaves between accept and ESTABLISHED, while a peer-to-peer client
+ * owes its first FPDU, makes the iw_cm of Linux 6.1 run into a BUG().
+ */
+static bool must_stay(struct kid *kid, enum iw_qp_state to)
+{
+	return (to == IW_QP_ERR || to == IW_QP_SQD) && kid->passive && kid_is_pending(kid) &&
+	       !kqp_is_infiniband(kid);
+}
+
 static int modify_qp(struct iw_cm_id *id, void *drv, void *qp, enum iw_qp_state to)
 {
 	/* uverbs, unlike rdma_cm, would let a forked child break its parent's QP. */
 	if (is_inherited(drv))
 		return -EACCES;
+	if (must_stay(drv, to))
+		return -EBUSY;
 	return kqp_modify(drv, qp, to);
 }
 

@@ -185,16 +185,6 @@ struct kid *kid_pin_child(struct iw_source *source, uint32_t kernel_id)
 	return kid;
 }
 
-bool kid_is_gone(struct kid *kid)
-{
-	bool gone;
-
-	iw_lock(&table.lock);
-	gone = kid->gone;
-	iw_unlock(&table.lock);
-	return gone;
-}
-
 /* ----------------------------------------------------------------- Attempts */
 
 void kid_attempt(struct kid *kid, bool begun)
@@ -204,15 +194,29 @@ void kid_attempt(struct kid *kid, bool begun)
 	iw_unlock(&table.lock);
 }
 
-bool kid_outcome(struct kid *kid)
+enum kid_hearing kid_outcome(struct kid *kid)
 {
-	bool wanted;
+	enum kid_hearing hearing = KID_HEARD_BY_CORE;
 
 	iw_lock(&table.lock);
+	if (kid->parked && kid->pending)
+		hearing = KID_HEARD_BY_PARK;
+	else if (kid->parked || kid->cancelled)
+		hearing = KID_HEARD_BY_NOBODY;
 	kid->pending = false;
-	wanted = !kid->cancelled;
 	iw_unlock(&table.lock);
-	return wanted;
+	return hearing;
+}
+
+bool kid_park(struct kid *kid)
+{
+	bool pending;
+
+	iw_lock(&table.lock);
+	kid->parked = true;
+	pending = kid->pending;
+	iw_unlock(&table.lock);
+	return pending;
 }
 
 bool kid_cancel(struct kid *kid)

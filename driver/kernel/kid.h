@@ -27,6 +27,13 @@ enum kid_depths {
 	KID_DEPTHS_SWAPPED
 };
 
+/* Who is to hear of an outcome. */
+enum kid_hearing {
+	KID_HEARD_BY_CORE,
+	KID_HEARD_BY_NOBODY, /* the core was told one in advance, or the id is going */
+	KID_HEARD_BY_PARK    /* was fetched before the id was parked: end it there */
+};
+
 struct kid {
 	/* Constant once the kernel or the core knows the object. */
 	struct iw_cm_id *id;
@@ -44,6 +51,7 @@ struct kid {
 	bool gone;	/* the kernel's id has ended; @reported is final */
 	bool pending;	/* connect or accept has begun, the kernel owes its outcome */
 	bool cancelled; /* the core has been told the outcome in advance */
+	bool parked;	/* the kernel's id is kpark.c's */
 	unsigned int busy, waiting;
 	uint32_t seen, reported;
 
@@ -73,15 +81,15 @@ void kid_list_child(struct kid *kid);
 /* Finds the object of an event, which then stays until kid_unpin(). NULL: none. */
 struct kid *kid_pin(uint64_t handle);
 struct kid *kid_pin_child(struct iw_source *source, uint32_t kernel_id);
-/* True once kid_retire() was called: nobody wants its events any more. */
-bool kid_is_gone(struct kid *kid);
 /* The event is through. May drop the core's reference and free the object. */
 void kid_unpin(struct kid *kid);
 
 /* connect or accept begins, before the command; or (false) has failed. */
 void kid_attempt(struct kid *kid, bool begun);
-/* The kernel has told the outcome. False if the core must not hear of it. */
-bool kid_outcome(struct kid *kid);
+/* The kernel has told the outcome, or that the connection has ended. */
+enum kid_hearing kid_outcome(struct kid *kid);
+/* The kernel's id was parked. False if its outcome was seen meanwhile. */
+bool kid_park(struct kid *kid);
 /* True if an attempt was pending: the core is to be told, by the caller, once. */
 bool kid_cancel(struct kid *kid);
 bool kid_is_pending(struct kid *kid);
