@@ -9,7 +9,7 @@
  */
 #include "shim/shim.h"
 
-#include <fcntl.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -19,8 +19,9 @@
 #define WAIT_CREDIT_MIN (-6)
 #define WAIT_CREDIT_MAX 2
 
-/* The channel whose source this thread is reading. */
+/* The channel whose source this thread is reading, and whether that queued anything. */
 static __thread struct shim_channel *pumping __attribute__((tls_model("initial-exec")));
+static __thread bool pumped __attribute__((tls_model("initial-exec")));
 
 int shim_channel_check(struct rdma_event_channel *ch, struct shim_channel **channel)
 {
@@ -94,23 +95,31 @@ int shim_channel_new(struct shim_channel **channel)
 	return 0;
 }
 
-/* The ids that are still there lose their connections and their channel. */
+static struct shim_id *first_id(struct shim_channel *c)
+{
+	struct shim_id *id;
+
+	iw_lock(&c->lock);
+	id = TAILQ_FIRST(&c->ids);
+	iw_unlock(&c->lock);
+	return id;
+}
+
+/*
+ * The ids that are still there lose their connections, and then, when no
+ * handler of theirs can want it any more, their channel.
+ */
 static void orphan_ids(struct shim_channel *c)
 {
 	struct shim_id *id;
 
-	for (;;) {
-		iw_lock(&c->lock);
-		id = TAILQ_FIRST(&c->ids);
-		if (id) {
-			TAILQ_REMOVE(&c->ids, id, link);
-			id->channel = NULL;
-			id->id.channel = NULL;
-		}
-		iw_unlock(&c->lock);
-		if (!id)
-			return;
+	while ((id = first_id(c))) {
 		shim_id_detach(id);
+		iw_lock(&c->lock);
+		TAILQ_REMOVE(&c->ids, id, link);
+		iw_unlock(&c->lock);
+		id->channel = NULL;
+		id->id.channel = NULL;
 	}
 }
 
@@ -143,63 +152,79 @@ static struct iw_source *peek_source(struct shim_channel *c, enum iw_driver_kind
 	return __atomic_load_n(&c->sources[kind], __ATOMIC_ACQUIRE);
 }
 
+/* 0: @s is the channel's now. -EEXIST: another thread was faster. */
+static int add_source(struct shim_channel *c, enum iw_driver_kind kind, struct iw_source *s, int fd)
+{
+	int rc = -EEXIST;
+
+	iw_lock(&c->lock);
+	if (!c->sources[kind])
+		rc = epoll_watch(c->ch.fd, fd);
+	if (!rc)
+		__atomic_store_n(&c->sources[kind], s, __ATOMIC_RELEASE);
+	iw_unlock(&c->lock);
+	return rc;
+}
+
 int shim_channel_source(struct shim_channel *c, enum iw_driver_kind kind, struct iw_source **source)
 {
 	const struct iw_driver *driver = iw_driver_get(kind);
-	int fd, rc = 0;
 	struct iw_source *s = peek_source(c, kind);
+	int fd, rc;
 
-	if (s) {
-		*source = s;
-		return 0;
-	}
-	iw_lock(&c->lock);
-	s = c->sources[kind];
 	if (s)
 		goto out;
 	rc = driver->source_open(&s, &fd);
 	if (rc)
-		goto out;
-	rc = epoll_watch(c->ch.fd, fd);
-	if (rc) {
+		return rc;
+	rc = add_source(c, kind, s, fd);
+	if (rc)
 		driver->source_close(s);
-		goto out;
-	}
-	__atomic_store_n(&c->sources[kind], s, __ATOMIC_RELEASE);
+	if (rc && rc != -EEXIST)
+		return rc;
+	s = peek_source(c, kind);
 out:
-	iw_unlock(&c->lock);
-	if (!rc)
-		*source = s;
-	return rc;
+	*source = s;
+	return 0;
 }
 
-/* The eventfd follows the queue; its counter cannot overflow: 0 or 1. */
+/*
+ * The eventfd follows the queue: not zero while @signalled. read and write are
+ * cancellation points, and a thread must not end here, with the lock held.
+ */
 static void channel_signal(struct shim_channel *c)
 {
+	int cancel;
+
 	iw_assert_held(&c->lock);
-	if (c->signalled)
-		return;
 	c->signalled = true;
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
 	eventfd_write(c->wake_fd, 1);
+	pthread_setcancelstate(cancel, NULL);
 }
 
 static void channel_unsignal(struct shim_channel *c)
 {
 	eventfd_t value;
+	int cancel;
 
 	iw_assert_held(&c->lock);
 	if (!c->signalled)
 		return;
 	c->signalled = false;
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
 	eventfd_read(c->wake_fd, &value);
+	pthread_setcancelstate(cancel, NULL);
 }
 
 void shim_channel_queue(struct shim_channel *c, struct shim_event *event)
 {
 	iw_lock(&c->lock);
 	TAILQ_INSERT_TAIL(&c->queue, event, link);
-	if (pumping != c)
-		channel_signal(c);
+	if (pumping == c)
+		pumped = true;
+	else
+		channel_signal(c); /* each event is an edge, for EPOLLET */
 	iw_unlock(&c->lock);
 }
 
@@ -232,34 +257,34 @@ static struct shim_event *channel_pop(struct shim_channel *c)
 	ev = TAILQ_FIRST(&c->queue);
 	if (ev) {
 		TAILQ_REMOVE(&c->queue, ev, link);
-		iw_lock(&ev->owner->lock);
-		ev->owner->unacked++;
-		if (ev->ev.event == RDMA_CM_EVENT_DISCONNECTED)
-			ev->owner->closed = true;
-		iw_unlock(&ev->owner->lock);
+		shim_event_hand_out(ev);
 	}
 	if (TAILQ_EMPTY(&c->queue))
 		channel_unsignal(c);
-	else
+	else if (!c->signalled)
 		channel_signal(c);
 	iw_unlock(&c->lock);
 	return ev;
 }
 
-/* Reads one event of any source. -EAGAIN: none waits. */
+/*
+ * Reads one event of any source. -EAGAIN: none waits. What was queued goes
+ * before an error: the caller has to look, since nobody was signalled.
+ */
 static int channel_pump(struct shim_channel *c)
 {
 	struct iw_source *s;
 	int rc = -EAGAIN;
 
 	pumping = c;
+	pumped = false;
 	for (int kind = 0; kind < IW_DRIVER_NKINDS && rc == -EAGAIN; kind++) {
 		s = peek_source(c, kind);
 		if (s)
 			rc = iw_driver_get(kind)->source_pump(s);
 	}
 	pumping = NULL;
-	return rc;
+	return pumped ? 0 : rc;
 }
 
 /*
@@ -280,22 +305,7 @@ static void channel_learn(struct shim_channel *c, int by)
 		__atomic_store_n(&c->wait_credit, credit, __ATOMIC_RELAXED);
 }
 
-/* 0: something is readable. -EAGAIN: the program set O_NONBLOCK. -EINTR. */
-static int channel_wait(struct shim_channel *c)
-{
-	struct pollfd pfd = { .fd = c->ch.fd, .events = POLLIN };
-	int flags = fcntl(c->ch.fd, F_GETFL);
-
-	if (flags < 0)
-		return -errno;
-	if (flags & O_NONBLOCK)
-		return -EAGAIN;
-	if (poll(&pfd, 1, -1) < 0)
-		return -errno;
-	return pfd.revents & POLLNVAL ? -EBADF : 0;
-}
-
-int shim_channel_get(struct shim_channel *c, struct shim_event **event)
+int shim_channel_get(struct shim_channel *c, int cancel, struct shim_event **event)
 {
 	bool may_wait_first = channel_should_wait(c);
 	struct shim_event *ev;
@@ -305,7 +315,7 @@ int shim_channel_get(struct shim_channel *c, struct shim_event **event)
 		if (may_wait_first) {
 			may_wait_first = false;
 			channel_learn(c, 1);
-			rc = channel_wait(c);
+			rc = shim_wait(c->ch.fd, cancel);
 			if (rc && rc != -EAGAIN)
 				return rc;
 		}
@@ -315,7 +325,7 @@ int shim_channel_get(struct shim_channel *c, struct shim_event **event)
 		if (rc != -EAGAIN)
 			return rc;
 		channel_learn(c, -3);
-		rc = channel_wait(c);
+		rc = shim_wait(c->ch.fd, cancel);
 		if (rc)
 			return rc;
 	}
@@ -350,6 +360,7 @@ IW_EXPORT void rdma_destroy_event_channel(struct rdma_event_channel *channel)
 	if (rc == -EACCES) {
 		/* The parent's: let go of our copies of its descriptors. */
 		c = (struct shim_channel *)(void *)channel;
+		c->magic = 0;
 		close(c->wake_fd);
 		close(c->ch.fd);
 		return;

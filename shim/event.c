@@ -9,6 +9,7 @@
  */
 #include "shim/shim.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 
 /* ---- memory */
@@ -44,19 +45,20 @@ void shim_events_unpromise(struct shim_id *id, unsigned int n)
 	iw_unlock(&id->lock);
 }
 
-/* A spare of @id; a fresh one if an event comes that nobody promised. */
-static struct shim_event *event_take(struct shim_id *id)
+/* A spare of @id; one that is not @promised must leave enough for those that are. */
+static struct shim_event *event_take(struct shim_id *id, bool promised)
 {
-	struct shim_event *ev;
+	struct shim_event *ev = NULL;
 
 	iw_lock(&id->lock);
-	ev = TAILQ_FIRST(&id->spares);
+	if (promised || id->nspares > id->promised)
+		ev = TAILQ_FIRST(&id->spares);
 	if (ev) {
 		TAILQ_REMOVE(&id->spares, ev, link);
 		id->nspares--;
-		if (id->promised)
-			id->promised--;
 	}
+	if (promised && id->promised)
+		id->promised--;
 	iw_unlock(&id->lock);
 	if (ev)
 		return ev;
@@ -101,16 +103,29 @@ void shim_event_drop(struct shim_event *event)
 	free(event);
 }
 
+void shim_event_hand_out(struct shim_event *event)
+{
+	struct shim_id *owner = event->owner;
+
+	iw_lock(&owner->lock);
+	event->magic = SHIM_EVENT_MAGIC;
+	TAILQ_INSERT_TAIL(&owner->unacked, event, link);
+	if (event->ev.event == RDMA_CM_EVENT_DISCONNECTED)
+		owner->closed = true;
+	iw_unlock(&owner->lock);
+}
+
 int shim_event_ack(struct shim_event *event)
 {
 	struct shim_id *owner = event->owner;
 	struct shim_event *rest = event;
 
 	iw_lock(&owner->lock);
+	event->magic = 0;
+	TAILQ_REMOVE(&owner->unacked, event, link);
 	if (!is_request(event))
 		rest = event_give_back(event);
-	owner->unacked--;
-	if (!owner->unacked)
+	if (TAILQ_EMPTY(&owner->unacked))
 		iw_cond_broadcast(&owner->acked);
 	iw_unlock(&owner->lock);
 	free(rest);
@@ -154,7 +169,8 @@ static void fill_conn(struct shim_event *event, const struct iw_cm_conn_param *f
 static void queue_plain(struct shim_id *id, enum rdma_cm_event_type type,
 			const struct iw_cm_event *ev)
 {
-	struct shim_event *event = event_take(id);
+	bool promised = type != RDMA_CM_EVENT_ADDR_CHANGE && type != RDMA_CM_EVENT_TIMEWAIT_EXIT;
+	struct shim_event *event = event_take(id, promised);
 
 	if (!event) {
 		iw_error("no memory for %s of id %p: lost", rdma_event_str(type), (void *)id);
@@ -319,13 +335,13 @@ static int request_retrieved(struct shim_event *event)
 	return event->owner->sync ? shim_id_make_private(child) : 0;
 }
 
-static int get_event(struct shim_channel *channel, struct shim_event **out)
+static int get_whole_event(struct shim_channel *channel, int cancel, struct shim_event **out)
 {
 	struct shim_event *event;
 	int rc;
 
 	for (;;) {
-		rc = shim_channel_get(channel, &event);
+		rc = shim_channel_get(channel, cancel, &event);
 		if (rc)
 			return rc;
 		if (!is_request(event) || !request_retrieved(event))
@@ -336,6 +352,17 @@ static int get_event(struct shim_channel *channel, struct shim_event **out)
 	}
 	*out = event;
 	return 0;
+}
+
+/* Programs cancel threads that sit in here: that must not cost an event or a lock. */
+static int get_event(struct shim_channel *channel, struct shim_event **out)
+{
+	int cancel, rc;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+	rc = get_whole_event(channel, cancel, out);
+	pthread_setcancelstate(cancel, NULL);
+	return rc;
 }
 
 IW_EXPORT int rdma_get_cm_event(struct rdma_event_channel *channel, struct rdma_cm_event **event)
@@ -353,7 +380,9 @@ IW_EXPORT int rdma_get_cm_event(struct rdma_event_channel *channel, struct rdma_
 
 IW_EXPORT int rdma_ack_cm_event(struct rdma_cm_event *event)
 {
-	return shim_return(event ? shim_event_ack(shim_event_of(event)) : -EINVAL);
+	if (!event || shim_event_of(event)->magic != SHIM_EVENT_MAGIC)
+		return shim_return(-EINVAL);
+	return shim_return(shim_event_ack(shim_event_of(event)));
 }
 
 /* ---- synchronous ids */
@@ -376,10 +405,21 @@ static int meaning(const struct rdma_cm_event *ev, enum rdma_cm_event_type want)
 	}
 }
 
-/* Says nothing about the outcome of any call. */
-static bool is_notice(const struct rdma_cm_event *ev)
+/*
+ * Says nothing about the outcome of the call: a notice, or the beginning of the
+ * connection (the call that caused it was interrupted) where its end is due.
+ */
+static bool is_beside(const struct rdma_cm_event *ev, enum rdma_cm_event_type want)
 {
-	return ev->event == RDMA_CM_EVENT_ADDR_CHANGE || ev->event == RDMA_CM_EVENT_TIMEWAIT_EXIT;
+	switch (ev->event) {
+	case RDMA_CM_EVENT_ADDR_CHANGE:
+	case RDMA_CM_EVENT_TIMEWAIT_EXIT:
+		return true;
+	case RDMA_CM_EVENT_ESTABLISHED:
+		return want == RDMA_CM_EVENT_DISCONNECTED;
+	default:
+		return false;
+	}
 }
 
 int shim_complete(struct shim_id *id, enum rdma_cm_event_type want)
@@ -398,6 +438,6 @@ int shim_complete(struct shim_id *id, enum rdma_cm_event_type want)
 		if (rc)
 			return rc;
 		id->id.event = &event->ev;
-	} while (is_notice(&event->ev));
+	} while (is_beside(&event->ev, want));
 	return meaning(&event->ev, want);
 }

@@ -62,6 +62,7 @@ int shim_id_new(struct shim_channel *channel, void *context, enum rdma_port_spac
 	iw_lock_init(&id->lock);
 	iw_cond_init(&id->acked);
 	TAILQ_INIT(&id->spares);
+	TAILQ_INIT(&id->unacked);
 	for (int i = 0; i < SHIM_OWN_EVENTS; i++) {
 		id->own[i].owner = id;
 		id->own[i].embedded = true;
@@ -78,17 +79,39 @@ int shim_id_new(struct shim_channel *channel, void *context, enum rdma_port_spac
 
 /* ---- the tie to a driver */
 
+struct iw_cm_id *shim_id_cm(struct shim_id *id)
+{
+	struct iw_cm_id *cm;
+
+	iw_lock(&id->lock);
+	cm = id->cm;
+	iw_unlock(&id->lock);
+	return cm;
+}
+
+/* Of two threads that attach at once one wins; the other's is not needed. */
+static struct iw_cm_id *attach_first(struct shim_id *id, struct iw_cm_id *cm)
+{
+	struct iw_cm_id *winner;
+
+	iw_lock(&id->lock);
+	if (!id->cm)
+		id->cm = cm;
+	winner = id->cm;
+	iw_unlock(&id->lock);
+	if (winner != cm)
+		iw_cm_destroy(cm);
+	return winner;
+}
+
 int shim_id_attach(struct shim_id *id, enum iw_driver_kind kind, struct iw_cm_id **out)
 {
 	const struct iw_driver *driver = iw_driver_get(kind);
 	struct iw_cm_open_arg arg = { .ps = (uint16_t)id->id.ps,
 				      .qp_type = (uint8_t)id->id.qp_type };
-	struct iw_cm_id *cm;
+	struct iw_cm_id *cm = shim_id_cm(id);
 	int rc;
 
-	iw_lock(&id->lock);
-	cm = id->cm;
-	iw_unlock(&id->lock);
 	if (cm) {
 		*out = cm;
 		return 0;
@@ -104,10 +127,7 @@ int shim_id_attach(struct shim_id *id, enum iw_driver_kind kind, struct iw_cm_id
 	rc = iw_cm_create(driver->cm, &arg, shim_handler, id, &cm);
 	if (rc)
 		return rc;
-	iw_lock(&id->lock);
-	id->cm = cm;
-	iw_unlock(&id->lock);
-	*out = cm;
+	*out = attach_first(id, cm);
 	return 0;
 }
 
@@ -207,15 +227,31 @@ static void name_addr(const struct sockaddr_storage *ss, char text[INET6_ADDRSTR
 	snprintf(text, INET6_ADDRSTRLEN + 8, "%s:%u", host, port);
 }
 
+/* " ESTABLISHED DISCONNECTED": as many as fit. */
+static void name_unacked(struct shim_id *id, char *text, size_t room)
+{
+	struct shim_event *ev;
+	size_t used = 0;
+
+	iw_assert_held(&id->lock);
+	text[0] = 0;
+	TAILQ_FOREACH (ev, &id->unacked, link) {
+		if (used < room)
+			used += (size_t)snprintf(text + used, room - used, " %s",
+						 rdma_event_str(ev->ev.event));
+	}
+}
+
 static void complain(struct shim_id *id, const char *who)
 {
-	char src[INET6_ADDRSTRLEN + 8], dst[INET6_ADDRSTRLEN + 8];
+	char src[INET6_ADDRSTRLEN + 8], dst[INET6_ADDRSTRLEN + 8], events[400];
 
+	name_unacked(id, events, sizeof(events));
 	name_addr(&id->id.route.addr.src_storage, src);
 	name_addr(&id->id.route.addr.dst_storage, dst);
-	iw_error("%s of id %p (%s -> %s) waits for %u events that were retrieved and not "
-		 "acknowledged by rdma_ack_cm_event",
-		 who, (void *)id, src, dst, id->unacked);
+	iw_error("%s of id %p (%s -> %s) waits for events that were retrieved and not "
+		 "acknowledged by rdma_ack_cm_event:%s",
+		 who, (void *)id, src, dst, events);
 }
 
 void shim_id_wait_acked(struct shim_id *id, const char *who)
@@ -223,13 +259,13 @@ void shim_id_wait_acked(struct shim_id *id, const char *who)
 	bool patient = true;
 
 	iw_lock(&id->lock);
-	while (id->unacked) {
+	while (!TAILQ_EMPTY(&id->unacked)) {
 		if (!patient) {
 			iw_cond_wait(&id->acked, &id->lock);
 			continue;
 		}
 		patient = iw_cond_wait_ms(&id->acked, &id->lock, SHIM_PATIENCE_MS);
-		if (!patient && id->unacked)
+		if (!patient && !TAILQ_EMPTY(&id->unacked))
 			complain(id, who);
 	}
 	iw_unlock(&id->lock);

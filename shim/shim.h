@@ -39,8 +39,9 @@ struct shim_device;
  */
 struct shim_event {
 	struct rdma_cm_event ev;
-	TAILQ_ENTRY(shim_event) link; /* a channel's queue or an id's spares */
+	TAILQ_ENTRY(shim_event) link; /* a channel's queue, an id's spares or unacked */
 	struct shim_id *owner;	      /* whose destroy waits for the acknowledgement */
+	uint32_t magic;		      /* SHIM_EVENT_MAGIC while the program has it */
 	bool embedded;		      /* lives inside its owner, is never freed alone */
 	uint8_t private_data[SHIM_PRIVATE_DATA_MAX + 1];
 };
@@ -82,8 +83,8 @@ struct shim_id {
 	struct iw_cm_id *cm; /* NULL until a call needs a driver */
 	struct shim_event_list spares;
 	unsigned int nspares;
-	unsigned int promised; /* events that calls in flight still may cause */
-	unsigned int unacked;  /* handed to the program */
+	unsigned int promised;		/* events that calls in flight still may cause */
+	struct shim_event_list unacked; /* handed to the program */
 	bool dying;
 	bool sync;			   /* has a private channel */
 	bool passive;			   /* child of a listener */
@@ -116,6 +117,7 @@ struct shim_channel {
 
 #define SHIM_ID_MAGIC 0x49574944u
 #define SHIM_CHANNEL_MAGIC 0x49574348u
+#define SHIM_EVENT_MAGIC 0x49574556u
 
 static inline int shim_return(int rc)
 {
@@ -150,11 +152,22 @@ int shim_channel_source(struct shim_channel *channel, enum iw_driver_kind kind,
 			struct iw_source **source);
 /* Appends; cannot fail. The event's owner must be set. */
 void shim_channel_queue(struct shim_channel *channel, struct shim_event *event);
-/* Blocks as rdma_get_cm_event(3) does, by the O_NONBLOCK of the channel's fd. */
-int shim_channel_get(struct shim_channel *channel, struct shim_event **event);
+/*
+ * Blocks as rdma_get_cm_event(3) does, by the O_NONBLOCK of the channel's fd.
+ * The calling thread's cancellation is disabled; while it blocks, @cancel.
+ */
+int shim_channel_get(struct shim_channel *channel, int cancel, struct shim_event **event);
 /* Takes the events that @id owns out of the queue into @list. */
 void shim_channel_purge(struct shim_channel *channel, struct shim_id *id,
 			struct shim_event_list *list);
+
+/* ---------------------------------------------------------------- wait.c */
+
+/*
+ * 0: @fd is readable. -EAGAIN: it is O_NONBLOCK; -EINTR; -EBADF. The thread's
+ * state of cancellation is @cancel while it blocks and disabled afterwards.
+ */
+int shim_wait(int fd, int cancel);
 
 /* --------------------------------------------------------------- event.c */
 
@@ -166,6 +179,8 @@ void shim_events_unpromise(struct shim_id *id, unsigned int n);
 /* Gives up an event that was never handed out; a request's child with it. */
 void shim_event_drop(struct shim_event *event);
 int shim_event_ack(struct shim_event *event);
+/* Charges the event, which is on no list, to its owner. */
+void shim_event_hand_out(struct shim_event *event);
 /*
  * For synchronous ids: acknowledges the last event, waits for the next, keeps
  * it in id->event. 0 if it is @want with status 0; otherwise what it means.
@@ -183,6 +198,8 @@ int shim_id_new(struct shim_channel *channel, void *context, enum rdma_port_spac
 void shim_id_free(struct shim_id *id);
 /* Ends the connection below; afterwards no handler of the id runs. */
 void shim_id_detach(struct shim_id *id);
+/* The core's id below, NULL if there is none (any more). */
+struct iw_cm_id *shim_id_cm(struct shim_id *id);
 /* The core's id below, made on first need with the driver of @kind. */
 int shim_id_attach(struct shim_id *id, enum iw_driver_kind kind, struct iw_cm_id **cm);
 /* Reads the addresses and the device from below into the public fields. */
