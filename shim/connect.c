@@ -84,9 +84,10 @@ static int connect_param(struct shim_id *id, const struct rdma_conn_param *param
 static int do_connect(struct shim_id *id, const struct rdma_conn_param *param)
 {
 	struct iw_cm_conn_param out = { 0 };
+	struct iw_cm_id *cm = shim_id_cm(id);
 	int rc;
 
-	if (shim_id_state(id) != SHIM_ROUTE_RESOLVED)
+	if (!cm || shim_id_state(id) != SHIM_ROUTE_RESOLVED)
 		return -EINVAL;
 	rc = connect_param(id, param, &out);
 	if (rc)
@@ -98,7 +99,7 @@ static int do_connect(struct shim_id *id, const struct rdma_conn_param *param)
 		rc = -EINVAL;
 		goto unpromise;
 	}
-	rc = iw_cm_connect(id->cm, &out);
+	rc = iw_cm_connect(cm, &out);
 	if (rc)
 		goto back;
 	return shim_complete(id, RDMA_CM_EVENT_ESTABLISHED);

@@ -110,7 +110,7 @@ static void loopback_to_device(struct shim_id *id, struct sockaddr_storage *dst)
 {
 	const struct sockaddr *bound = &id->id.route.addr.src_addr;
 	__be16 port = port_of((struct sockaddr *)dst);
-	struct sockaddr_storage to;
+	struct sockaddr_storage to = { 0 };
 	struct nl_rdma_dev dev;
 
 	if (!is_loopback((struct sockaddr *)dst) && !is_any((struct sockaddr *)dst))
@@ -201,6 +201,7 @@ static int resolve_addr(struct shim_id *id, const struct sockaddr *src, const st
 {
 	struct sockaddr_storage to = { 0 };
 	const struct sockaddr *from = src && src->sa_family ? src : NULL;
+	const struct sockaddr *bound = &id->id.route.addr.src_addr; /* family 0: not yet */
 	enum shim_state was;
 	struct iw_cm_id *cm;
 	int rc = check_pair(id, src, dst);
@@ -215,8 +216,7 @@ static int resolve_addr(struct shim_id *id, const struct sockaddr *src, const st
 	memcpy(&to, dst, addr_size(dst));
 	if (dst->sa_family != AF_IB)
 		loopback_to_device(id, &to);
-	rc = check_route(id, was == SHIM_BOUND ? &id->id.route.addr.src_addr : from,
-			 (struct sockaddr *)&to);
+	rc = check_route(id, bound->sa_family ? bound : from, (struct sockaddr *)&to);
 	if (rc)
 		goto back;
 	rc = shim_id_attach(id, IW_DRIVER_KERNEL, &cm);
@@ -247,9 +247,10 @@ IW_EXPORT int rdma_resolve_addr(struct rdma_cm_id *id, struct sockaddr *src_addr
 
 static int resolve_route(struct shim_id *id, int timeout_ms)
 {
+	struct iw_cm_id *cm = shim_id_cm(id);
 	int rc;
 
-	if (!timeout_ms)
+	if (!timeout_ms || !cm)
 		return -EINVAL;
 	rc = shim_events_promise(id, 1);
 	if (rc)
@@ -258,7 +259,7 @@ static int resolve_route(struct shim_id *id, int timeout_ms)
 		rc = -EINVAL;
 		goto unpromise;
 	}
-	rc = iw_cm_resolve_route(id->cm, timeout_ms);
+	rc = iw_cm_resolve_route(cm, timeout_ms);
 	if (rc)
 		goto back;
 	return shim_complete(id, RDMA_CM_EVENT_ROUTE_RESOLVED);
