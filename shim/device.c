@@ -13,13 +13,12 @@
 static struct iw_lock devices_lock = { .mutex = PTHREAD_MUTEX_INITIALIZER };
 static TAILQ_HEAD(, shim_device) devices = TAILQ_HEAD_INITIALIZER(devices);
 
-static bool same_device(struct ibv_device *dev, int index, uint64_t guid)
+/* By index where both are known, else by GUID; 0 is the GUID of none. */
+static bool names_device(int index, uint64_t guid, int its_index, uint64_t its_guid)
 {
-	int its = ibv_get_device_index(dev);
-
-	if (index >= 0 && its >= 0)
-		return index == its;
-	return guid && guid == ibv_get_device_guid(dev);
+	if (index >= 0 && its_index >= 0)
+		return index == its_index;
+	return guid && guid == its_guid;
 }
 
 static struct shim_device *find_open(int index, uint64_t guid)
@@ -28,9 +27,7 @@ static struct shim_device *find_open(int index, uint64_t guid)
 
 	iw_assert_held(&devices_lock);
 	TAILQ_FOREACH (d, &devices, link) {
-		if (d->gone)
-			continue;
-		if (index >= 0 && d->index >= 0 ? d->index == index : d->guid == guid)
+		if (!d->gone && names_device(index, guid, d->index, d->guid))
 			return d;
 	}
 	return NULL;
@@ -101,7 +98,8 @@ static int find_and_open(int index, uint64_t guid, struct shim_device **out)
 	if (!list)
 		return errno_or(-ENODEV);
 	for (int i = 0; i < n; i++) {
-		if (!same_device(list[i], index, guid))
+		if (!names_device(index, guid, ibv_get_device_index(list[i]),
+				  ibv_get_device_guid(list[i])))
 			continue;
 		rc = open_device(list[i], out);
 		break;
