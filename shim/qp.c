@@ -121,8 +121,21 @@ destroy:
 	return rc;
 }
 
+/* What fill_in() changes, as the program had it. */
+static void put_back(struct ibv_qp_init_attr_ex *attr, const struct ibv_qp_init_attr_ex *was)
+{
+	attr->send_cq = was->send_cq;
+	attr->recv_cq = was->recv_cq;
+	attr->srq = was->srq;
+	attr->comp_mask = was->comp_mask;
+	if (was->comp_mask & IBV_QP_INIT_ATTR_PD)
+		attr->pd = was->pd;
+}
+
+/* On an error @attr names none of the queues that are gone again. */
 static int create_qp_ex(struct shim_id *id, struct ibv_qp_init_attr_ex *attr)
 {
+	struct ibv_qp_init_attr_ex was = { 0 };
 	int rc = check_create(&id->id, attr);
 
 	if (rc)
@@ -132,10 +145,13 @@ static int create_qp_ex(struct shim_id *id, struct ibv_qp_init_attr_ex *attr)
 	rc = create_cqs(&id->id, attr);
 	if (rc)
 		return rc;
+	put_back(&was, attr);
 	fill_in(&id->id, attr);
 	rc = make_qp(id, attr);
-	if (rc)
+	if (rc) {
+		put_back(attr, &was);
 		destroy_cqs(&id->id);
+	}
 	return rc;
 }
 
