@@ -406,8 +406,8 @@ static int meaning(const struct rdma_cm_event *ev, enum rdma_cm_event_type want)
 }
 
 /*
- * Says nothing about the outcome of the call: a notice, or the beginning of the
- * connection (the call that caused it was interrupted) where its end is due.
+ * Says nothing about the outcome of the call: a notice, or the success of a step
+ * before it, left behind by a call that was interrupted.
  */
 static bool is_beside(const struct rdma_cm_event *ev, enum rdma_cm_event_type want)
 {
@@ -415,8 +415,10 @@ static bool is_beside(const struct rdma_cm_event *ev, enum rdma_cm_event_type wa
 	case RDMA_CM_EVENT_ADDR_CHANGE:
 	case RDMA_CM_EVENT_TIMEWAIT_EXIT:
 		return true;
+	case RDMA_CM_EVENT_ADDR_RESOLVED:
+	case RDMA_CM_EVENT_ROUTE_RESOLVED:
 	case RDMA_CM_EVENT_ESTABLISHED:
-		return want == RDMA_CM_EVENT_DISCONNECTED;
+		return ev->event < want; /* they are numbered in their order */
 	default:
 		return false;
 	}
