@@ -16,6 +16,7 @@ include tests/core.mk
 include tests/headers.mk
 include tests/netlink.mk
 include tests/driver.mk
+include tests/shim.mk
 check_PROGRAMS += $(IW_TESTS)
 TESTS += $(IW_TESTS)
 endif

@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/*
+ * libibverbs in memory. Destroyed objects are kept, marked dead, so that a
+ * second destroy is seen; that memory belongs to the ledger.
+ */
+#include "tests/mock_verbs.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum kind {
+	CONTEXT,
+	PD,
+	CHANNEL,
+	CQ,
+	QP,
+	NKINDS
+};
+
+struct object {
+	struct object *next;
+	enum kind kind;
+	bool dead;
+	int users;
+	struct object *on[3]; /* what it keeps alive */
+	union {
+		struct verbs_context context;
+		struct ibv_pd pd;
+		struct ibv_comp_channel channel;
+		struct ibv_cq cq;
+		struct ibv_qp qp;
+	} u;
+};
+
+/* Protects all below. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct object *ledger;
+static int live[NKINDS], misuses;
+static uint32_t last_qp_num = 16;
+static int fail_with[MOCK_NCALLS];
+static unsigned int ncalls[MOCK_NCALLS];
+static bool unplugged[MOCK_NDEVICES], no_indices;
+static struct ibv_device devices[MOCK_NDEVICES] = {
+	{ .name = "mock0", .transport_type = IBV_TRANSPORT_IWARP },
+	{ .name = "mock1", .transport_type = IBV_TRANSPORT_IWARP },
+};
+
+void mock_verbs_fail(enum mock_call call, int error)
+{
+	pthread_mutex_lock(&lock);
+	fail_with[call] = error;
+	pthread_mutex_unlock(&lock);
+}
+
+unsigned int mock_verbs_calls(enum mock_call call)
+{
+	unsigned int n;
+
+	pthread_mutex_lock(&lock);
+	n = ncalls[call];
+	pthread_mutex_unlock(&lock);
+	return n;
+}
+
+void mock_verbs_plug(int device, bool there)
+{
+	unplugged[device] = !there;
+}
+
+void mock_verbs_indices(bool known)
+{
+	no_indices = !known;
+}
+
+int mock_verbs_live(void)
+{
+	int n;
+
+	pthread_mutex_lock(&lock);
+	n = live[CHANNEL] + live[CQ] + live[QP];
+	pthread_mutex_unlock(&lock);
+	return n;
+}
+
+int mock_verbs_contexts(void)
+{
+	int n;
+
+	pthread_mutex_lock(&lock);
+	n = live[CONTEXT] + live[PD];
+	pthread_mutex_unlock(&lock);
+	return n;
+}
+
+int mock_verbs_misuses(void)
+{
+	int n;
+
+	pthread_mutex_lock(&lock);
+	n = misuses;
+	pthread_mutex_unlock(&lock);
+	return n;
+}
+
+/* Counts the call; the errno it has to fail with, or 0. */
+static int called(enum mock_call call)
+{
+	int error;
+
+	pthread_mutex_lock(&lock);
+	ncalls[call]++;
+	error = fail_with[call];
+	fail_with[call] = 0;
+	pthread_mutex_unlock(&lock);
+	if (error)
+		errno = error;
+	return error;
+}
+
+static struct object *object_of(void *public)
+{
+	return public ? (struct object *)(void *)((char *)public - offsetof(struct object, u))
+		      : NULL;
+}
+
+static struct object *object_new(enum kind kind, void *a, void *b, void *c)
+{
+	struct object *o = calloc(1, sizeof(*o));
+
+	o->kind = kind;
+	o->on[0] = object_of(a);
+	o->on[1] = object_of(b);
+	o->on[2] = object_of(c);
+	pthread_mutex_lock(&lock);
+	o->next = ledger;
+	ledger = o;
+	live[kind]++;
+	for (int i = 0; i < 3; i++) {
+		if (!o->on[i])
+			continue;
+		o->on[i]->users++;
+		misuses += o->on[i]->dead;
+	}
+	pthread_mutex_unlock(&lock);
+	return o;
+}
+
+static int object_end(void *public, enum kind kind)
+{
+	struct object *o = object_of(public);
+	int rc = 0;
+
+	pthread_mutex_lock(&lock);
+	if (o->dead || o->kind != kind) {
+		misuses++;
+		rc = EINVAL;
+	} else if (o->users) {
+		rc = EBUSY;
+	} else {
+		o->dead = true;
+		live[kind]--;
+		for (int i = 0; i < 3; i++)
+			if (o->on[i])
+				o->on[i]->users--;
+	}
+	pthread_mutex_unlock(&lock);
+	return rc;
+}
+
+/* The context's own offset within verbs_context. */
+static struct object *context_object(struct ibv_context *context)
+{
+	return object_of((char *)context - offsetof(struct verbs_context, context));
+}
+
+static void *context_base(struct ibv_context *context)
+{
+	return &context_object(context)->u;
+}
+
+struct ibv_device **ibv_get_device_list(int *num_devices)
+{
+	struct ibv_device **list;
+	int n = 0;
+
+	if (called(MOCK_GET_DEVICE_LIST))
+		return NULL;
+	list = calloc(MOCK_NDEVICES + 1, sizeof(*list));
+	for (int i = 0; i < MOCK_NDEVICES; i++)
+		if (!unplugged[i])
+			list[n++] = &devices[i];
+	if (num_devices)
+		*num_devices = n;
+	return list;
+}
+
+void ibv_free_device_list(struct ibv_device **list)
+{
+	free(list);
+}
+
+const char *ibv_get_device_name(struct ibv_device *device)
+{
+	return device->name;
+}
+
+int ibv_get_device_index(struct ibv_device *device)
+{
+	return no_indices ? -1 : (int)(device - devices);
+}
+
+__be64 ibv_get_device_guid(struct ibv_device *device)
+{
+	return MOCK_GUID(device - devices);
+}
+
+static struct ibv_qp *create_qp(struct ibv_pd *pd, struct ibv_cq *send_cq, struct ibv_cq *recv_cq)
+{
+	struct object *o;
+
+	if (called(MOCK_CREATE_QP))
+		return NULL;
+	o = object_new(QP, pd, send_cq, recv_cq);
+	o->u.qp.context = pd->context;
+	o->u.qp.pd = pd;
+	o->u.qp.send_cq = send_cq;
+	o->u.qp.recv_cq = recv_cq;
+	o->u.qp.qp_num = __atomic_add_fetch(&last_qp_num, 1, __ATOMIC_RELAXED);
+	return &o->u.qp;
+}
+
+static struct ibv_qp *create_qp_ex(struct ibv_context *context, struct ibv_qp_init_attr_ex *attr)
+{
+	return create_qp(attr->pd, attr->send_cq, attr->recv_cq);
+}
+
+struct ibv_context *ibv_open_device(struct ibv_device *device)
+{
+	struct object *o;
+
+	if (called(MOCK_OPEN_DEVICE))
+		return NULL;
+	o = object_new(CONTEXT, NULL, NULL, NULL);
+	o->u.context.sz = sizeof(struct verbs_context);
+	o->u.context.create_qp_ex = create_qp_ex;
+	o->u.context.context.device = device;
+	o->u.context.context.abi_compat = __VERBS_ABI_IS_EXTENDED;
+	return &o->u.context.context;
+}
+
+int ibv_close_device(struct ibv_context *context)
+{
+	return object_end(context_base(context), CONTEXT);
+}
+
+int ibv_query_device(struct ibv_context *context, struct ibv_device_attr *attr)
+{
+	int error = called(MOCK_QUERY_DEVICE);
+
+	memset(attr, 0, sizeof(*attr));
+	attr->max_qp_rd_atom = MOCK_MAX_RD_ATOM;
+	attr->max_qp_init_rd_atom = MOCK_MAX_RD_ATOM;
+	return error;
+}
+
+struct ibv_pd *ibv_alloc_pd(struct ibv_context *context)
+{
+	struct object *o;
+
+	if (called(MOCK_ALLOC_PD))
+		return NULL;
+	o = object_new(PD, context_base(context), NULL, NULL);
+	o->u.pd.context = context;
+	return &o->u.pd;
+}
+
+int ibv_dealloc_pd(struct ibv_pd *pd)
+{
+	int error = called(MOCK_DEALLOC_PD);
+
+	return error ? error : object_end(pd, PD);
+}
+
+struct ibv_comp_channel *ibv_create_comp_channel(struct ibv_context *context)
+{
+	struct object *o;
+
+	if (called(MOCK_CREATE_COMP_CHANNEL))
+		return NULL;
+	o = object_new(CHANNEL, context_base(context), NULL, NULL);
+	o->u.channel.context = context;
+	return &o->u.channel;
+}
+
+int ibv_destroy_comp_channel(struct ibv_comp_channel *channel)
+{
+	return object_end(channel, CHANNEL);
+}
+
+struct ibv_cq *ibv_create_cq(struct ibv_context *context, int cqe, void *cq_context,
+			     struct ibv_comp_channel *channel, int comp_vector)
+{
+	struct object *o;
+
+	if (called(MOCK_CREATE_CQ))
+		return NULL;
+	o = object_new(CQ, context_base(context), channel, NULL);
+	o->u.cq.context = context;
+	o->u.cq.cqe = cqe;
+	o->u.cq.cq_context = cq_context;
+	o->u.cq.channel = channel;
+	return &o->u.cq;
+}
+
+int ibv_destroy_cq(struct ibv_cq *cq)
+{
+	return object_end(cq, CQ);
+}
+
+struct ibv_qp *ibv_create_qp(struct ibv_pd *pd, struct ibv_qp_init_attr *attr)
+{
+	return create_qp(pd, attr->send_cq, attr->recv_cq);
+}
+
+int ibv_destroy_qp(struct ibv_qp *qp)
+{
+	int error = called(MOCK_DESTROY_QP);
+
+	return error ? error : object_end(qp, QP);
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * A driver in memory for the tests of the shim: ids of one process listen,
+ * connect and disconnect with each other over event sources with real
+ * descriptors. Every op can be made to fail, every event to come or not.
+ *
+ * 10.0.<device>.<host> is an address of mock device <device>; 10.9.x.x is not
+ * local; anything else is local without a device.
+ */
+#ifndef IW_SHIM_FAKE_H
+#define IW_SHIM_FAKE_H
+
+#include <rdma/rdma_cma.h>
+#include <stdbool.h>
+
+#include "iwcm-core/iw_driver.h"
+
+enum fake_op {
+	FAKE_PROBE,
+	FAKE_SOURCE_OPEN,
+	FAKE_ID_NEW,
+	FAKE_BIND,
+	FAKE_RESOLVE_ADDR,
+	FAKE_RESOLVE_ROUTE,
+	FAKE_QUERY,
+	FAKE_SET_OPTION,
+	FAKE_NOTIFY,
+	FAKE_INIT_QP_ATTR,
+	FAKE_LISTEN,
+	FAKE_CONNECT,
+	FAKE_ACCEPT,
+	FAKE_REJECT,
+	FAKE_DISCONNECT,
+	FAKE_MODIFY_QP,
+	FAKE_MIGRATE,
+	FAKE_PUMP,
+	/* Not ops but outcomes: the status of the event, once. */
+	FAKE_ADDR_EVENT,
+	FAKE_ROUTE_EVENT,
+	FAKE_NOPS
+};
+
+/* The next @op fails with the negative errno @error, once. */
+void fake_fail(enum fake_op op, int error);
+/* As before, but after @skip successes. */
+void fake_fail_after(enum fake_op op, int error, unsigned int skip);
+unsigned int fake_calls(enum fake_op op);
+
+/* From now on no event of resolving, and no reply to a connect, comes by itself. */
+void fake_hold(bool hold);
+/* An event for @id, in its order; @ev is copied, private data up to 256 bytes. */
+void fake_post(struct rdma_cm_id *id, const struct iw_cm_event *ev);
+/* The same at once and on this thread, as a driver with threads of its own does. */
+void fake_post_now(struct rdma_cm_id *id, const struct iw_cm_event *ev);
+/* Handles the first event of @id's source outside of the channel that it belongs to. */
+void fake_pump(struct rdma_cm_id *id);
+void fake_post_plain(struct rdma_cm_id *id, enum iw_cm_event_type type, int status);
+/* The id's events stay where they are, and its source's descriptor shows none of them. */
+void fake_silence(struct rdma_cm_id *id, bool silent);
+/* The parameters of the last connect or accept that the driver saw. */
+struct iw_cm_conn_param fake_last_param(void);
+/* The argument of the last listen. */
+int fake_last_backlog(void);
+
+/* 10.0.<device>.1:@port, and its kind. */
+struct sockaddr_in fake_addr(int device, uint16_t port);
+struct sockaddr_in6 fake_addr6(int device, uint16_t port);
+
+/* What is still there of ids and sources; 0 when all is over. */
+int fake_live(void);
+
+#endif
