@@ -96,8 +96,8 @@ lib_env() {
 		lib_env=("LD_PRELOAD=${SAN_RUNTIME:+$SAN_RUNTIME:}$our_lib")
 		;;
 	place)
-		mkdir -p "$place_dir"
-		ln -sf "$our_lib" "$place_dir/librdmacm.so.1"
+		[ -d "$place_dir" ] ||
+			{ mkdir -p "$place_dir" && ln -s "$our_lib" "$place_dir/librdmacm.so.1"; }
 		lib_env=("LD_LIBRARY_PATH=$place_dir" "LD_PRELOAD=${SAN_RUNTIME:-}")
 		;;
 	*)
@@ -121,7 +121,7 @@ start() {
 
 # The files of librdmacm that a process has mapped, one a line.
 served_by() {
-	awk '$6 ~ /librdmacm/ { print $6 }' "/proc/$1/maps" 2>/dev/null | sort -u
+	awk '$6 ~ /librdmacm/ && !seen[$6]++ { print $6 }' "/proc/$1/maps" 2>/dev/null
 }
 
 # The file that WHICH stands for, as a process has it mapped.
@@ -145,14 +145,36 @@ loader_picks() {
 }
 
 # ---- waiting
+# Starting a process is slow under emulation: the loops below start as few as they can.
+
+mkfifo "${TMPDIR:-/tmp}/never.$$"
+exec {never}<>"${TMPDIR:-/tmp}/never.$$"
+
+# pause SECONDS: sleep without a process.
+pause() {
+	read -r -t "$1" -u "$never" _
+	return 0
+}
 
 # wait_listen PID [SECONDS]: until a kernel cm_id of the process listens; 1 if it died or did not.
 wait_listen() {
-	local i
+	local i ids
 	for ((i = 0; i < ${2:-10} * 10; i++)); do
-		rdma resource show cm_id 2>/dev/null | grep -q "LISTEN.* pid $1 " && return 0
+		ids=$(rdma resource show cm_id 2>/dev/null)
+		[[ $ids =~ LISTEN[^$'\n']*" pid $1 " ]] && return 0
 		kill -0 "$1" 2>/dev/null || return 1
-		sleep 0.1
+		pause 0.1
+	done
+	return 1
+}
+
+# wait_port PORT [SECONDS]: the same for any process, by the port.
+wait_port() {
+	local i ids
+	for ((i = 0; i < ${2:-10} * 10; i++)); do
+		ids=$(rdma resource show cm_id 2>/dev/null)
+		[[ $ids =~ LISTEN[^$'\n']*" src-addr "[^[:space:]]*":$1"([[:space:]]|$) ]] && return 0
+		pause 0.1
 	done
 	return 1
 }
@@ -162,7 +184,7 @@ wait_line() {
 	local i
 	for ((i = 0; i < ${3:-10} * 10; i++)); do
 		grep -qE -- "$2" "$1" 2>/dev/null && return 0
-		sleep 0.1
+		pause 0.1
 	done
 	return 1
 }
@@ -170,14 +192,24 @@ wait_line() {
 # wait_end PID [SECONDS]: its exit status, or 124 after it had to be killed. The child is ours.
 wait_end() {
 	local i
-	for ((i = 0; i < ${2:-40} * 10; i++)); do
-		if ! kill -0 "$1" 2>/dev/null || grep -q '^State:.Z' "/proc/$1/status" 2>/dev/null; then
+	for ((i = 0; i < ${2:-40} * 20; i++)); do
+		if ! kill -0 "$1" 2>/dev/null; then
 			wait "$1" 2>/dev/null
 			return
 		fi
-		sleep 0.1
+		pause 0.05
 	done
 	kill -9 "$1" 2>/dev/null
 	wait "$1" 2>/dev/null
 	return 124
+}
+
+# ---- the guest's set-up
+
+# libibverbs opens the drivers of all vendors in every process; with the two that we have here
+# programs start several times faster. Undone when the script ends.
+few_drivers() {
+	mkdir -p "$TMPDIR/drivers"
+	cp /etc/libibverbs.d/{siw,rxe}.driver "$TMPDIR/drivers/"
+	mount --bind "$TMPDIR/drivers" /etc/libibverbs.d
 }

@@ -3,6 +3,7 @@
 # Many complete connections by conn_loop: sequential, synchronous, and from 8 threads that share
 # channels on both sides; and that a process on kernel devices has no thread but its own.
 # Environment: COMBOS ("server/client ..."), N (connections of a case).
+# Time limit: 600 s
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$SRC/tests/vm/guest/lib.sh"
 
@@ -33,6 +34,7 @@ no_thread() {
 		"the $1 has no thread but its own [$combo]"
 }
 
+few_drivers
 for combo in $COMBOS; do
 	[ "$combo" = stock/stock ] || need_our_lib
 	loop_case sequential "-n $N -w" "-n $N -w"
