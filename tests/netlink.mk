@@ -21,5 +21,15 @@ tests_test_nl_neigh_SOURCES = tests/test_nl_neigh.c tests/nl_ns.c tests/nl_ns.h
 tests_test_nl_neigh_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS) $(NL_CFLAGS)
 tests_test_nl_neigh_LDADD = libiwnl.la libiwbase.la $(CRITERION_LIBS)
 
+IW_TESTS += tests/test_nl_sock
+tests_test_nl_sock_SOURCES = tests/test_nl_sock.c tests/nl_ns.c tests/nl_ns.h
+tests_test_nl_sock_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS) $(NL_CFLAGS)
+tests_test_nl_sock_LDADD = libiwnl.la libiwbase.la $(CRITERION_LIBS)
+
+IW_TESTS += tests/test_nl_topo
+tests_test_nl_topo_SOURCES = tests/test_nl_topo.c tests/nl_ns.c tests/nl_ns.h
+tests_test_nl_topo_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS) $(NL_CFLAGS)
+tests_test_nl_topo_LDADD = libiwnl.la libiwbase.la $(CRITERION_LIBS)
+
 # The guest runs these as well: its kernel has link types that this one may lack.
-NL_VM_PROGS = tests/nl_show tests/test_nl_route tests/test_nl_link tests/test_nl_neigh
+NL_VM_PROGS = tests/nl_show tests/test_nl_route tests/test_nl_topo
