@@ -165,13 +165,22 @@ static int fake_migrate(struct iw_cm_id *id, void *drv, void *source)
 	return called(F_MIGRATE, id, drv, 0);
 }
 
-#define FAKE_OPS                                                                                \
-	.id_new = fake_id_new, .id_gone = fake_id_gone, .abort = fake_abort, .bind = fake_bind, \
-	.resolve_addr = fake_resolve_addr, .resolve_route = fake_resolve_route,                 \
-	.query = fake_query, .set_option = fake_set_option, .notify = fake_notify,              \
-	.listen = fake_listen, .connect = fake_connect, .accept = fake_accept,                  \
-	.reject = fake_reject, .disconnect = fake_disconnect, .modify_qp = fake_modify_qp,      \
-	.migrate = fake_migrate
+static int fake_init_qp_attr(struct iw_cm_id *id, void *drv, void *attr, int *mask)
+{
+	return called(F_INIT_QP_ATTR, id, drv, 0);
+}
+
+/* clang-format off */
+#define FAKE_OPS                                                               \
+	.id_new = fake_id_new, .id_gone = fake_id_gone, .abort = fake_abort,   \
+	.bind = fake_bind, .resolve_addr = fake_resolve_addr,                  \
+	.resolve_route = fake_resolve_route, .query = fake_query,              \
+	.set_option = fake_set_option, .notify = fake_notify,                  \
+	.listen = fake_listen, .connect = fake_connect, .accept = fake_accept, \
+	.reject = fake_reject, .disconnect = fake_disconnect,                  \
+	.modify_qp = fake_modify_qp, .migrate = fake_migrate,                  \
+	.init_qp_attr = fake_init_qp_attr
+/* clang-format on */
 
 const struct iw_cm_driver_ops fake_ops = { .name = "fake", FAKE_OPS };
 const struct iw_cm_driver_ops fake_pool_ops = { .name = "fake-pool",

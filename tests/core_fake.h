@@ -44,6 +44,7 @@ enum fake_op {
 	F_DISCONNECT,
 	F_MODIFY_QP,
 	F_MIGRATE,
+	F_INIT_QP_ATTR,
 	F_NOPS
 };
 

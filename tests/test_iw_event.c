@@ -233,6 +233,34 @@ Test(iw_event, requests__keep_their_order_among_the_listeners_events)
 	fake_check_end();
 }
 
+static void request_then_fail(struct iw_cm_id *id, int arg)
+{
+	cr_assert_eq(fake_request(id), 0);
+}
+
+Test(iw_event, requests__of_a_listen_that_failed_are_refused)
+{
+	struct client *c = client_new(&fake_ops);
+	struct gate gate;
+	pthread_t thread = hold(c, &gate);
+	struct iw_cm_stats a, b;
+
+	/* The request waits behind the handler; meanwhile listen fails. */
+	fake.hook[F_LISTEN] = request_then_fail;
+	fake.fail[F_LISTEN] = -EADDRINUSE;
+	cr_assert_eq(iw_cm_listen(c->id, 1, 1), -EADDRINUSE);
+	cr_assert_eq(fake.count[F_ID_GONE], 0);
+	iw_cm_get_stats(&a);
+	release(&gate, thread);
+	iw_cm_get_stats(&b);
+	cr_assert_eq(client_count(c), 1);
+	cr_assert_eq(fake.count[F_ID_GONE], 1);
+	cr_assert_eq(b.events_unexpected - a.events_unexpected, 1);
+	cr_assert_eq(b.requests_refused - a.requests_refused, 1);
+	client_free(c);
+	fake_check_end();
+}
+
 /* -------------------------------------------------------------------- pool */
 
 Test(iw_event, pool__never_runs_a_handler_on_the_poster)

@@ -87,7 +87,8 @@ static struct client *established(const struct iw_cm_driver_ops *ops)
 
 	iw_cm_connect(c->id, &no_param);
 	fake_post(c->id, IW_CM_EVENT_CONNECT_REPLY, 0);
-	client_wait(c, 1);
+	while (!client_count(c)) /* the pool delivers it */
+		sched_yield();
 	return c;
 }
 
@@ -107,8 +108,10 @@ static void destroy_against_close(const struct iw_cm_driver_ops *ops, int rounds
 
 		actor_go(&destroyer, c->id);
 		post_close(c->id);
-		while (__atomic_load_n(&destroyer.done, __ATOMIC_ACQUIRE) != destroyer.round)
+		while (__atomic_load_n(&destroyer.done, __ATOMIC_ACQUIRE) != destroyer.round) {
 			fake_put_all();
+			sched_yield();
+		}
 		cr_assert_leq(client_saw(c, IW_CM_EVENT_CLOSE), 1);
 		cr_assert_eq(c->inside, 0);
 		memset(c, 0xff, sizeof(*c)); /* the context is the client's again */
@@ -129,7 +132,7 @@ Test(iw_race, destroy_against_close__inline, .timeout = 120)
 
 Test(iw_race, destroy_against_close__pool, .timeout = 120)
 {
-	destroy_against_close(&fake_pool_ops, ROUNDS / 5);
+	destroy_against_close(&fake_pool_ops, ROUNDS);
 }
 
 static int detach_and_poison(struct iw_cm_id *id)
@@ -245,6 +248,60 @@ Test(iw_race, destroy_against_destroy__one_wins, .timeout = 120)
 	}
 	actor_end(&a);
 	actor_end(&b);
+}
+
+/* ------------------------------------------------------------------- order */
+
+static struct {
+	pthread_mutex_t lock; /* one numbers and posts at a time */
+	unsigned int posted, handled;
+	struct client *c;
+} line = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+static int next_in_line(struct client *c, const struct iw_cm_event *ev)
+{
+	cr_assert_eq(ev->detail, line.handled);
+	__atomic_store_n(&line.handled, line.handled + 1, __ATOMIC_RELEASE);
+	return 0;
+}
+
+static void *post_in_line(void *arg)
+{
+	struct iw_cm_event ev = { .type = (enum iw_cm_event_type)(uintptr_t)arg };
+
+	for (int i = 0; i < ROUNDS; i++) {
+		pthread_mutex_lock(&line.lock);
+		ev.detail = line.posted;
+		if (!iw_cm_post(line.c->id, &ev)) /* else one of the kind still waits */
+			line.posted++;
+		pthread_mutex_unlock(&line.lock);
+	}
+	return NULL;
+}
+
+static void check_order(const struct iw_cm_driver_ops *ops)
+{
+	static const enum iw_cm_event_type types[] = { IW_CM_EVENT_ADDR, IW_CM_EVENT_ROUTE,
+						       IW_CM_EVENT_ADDR_CHANGE,
+						       IW_CM_EVENT_TIMEWAIT_EXIT };
+	pthread_t thread[IW_ARRAY_SIZE(types)];
+
+	line.posted = line.handled = 0;
+	line.c = client_new(ops);
+	line.c->on_event = next_in_line;
+	for (size_t i = 0; i < IW_ARRAY_SIZE(types); i++)
+		pthread_create(&thread[i], NULL, post_in_line, (void *)(uintptr_t)types[i]);
+	for (size_t i = 0; i < IW_ARRAY_SIZE(types); i++)
+		pthread_join(thread[i], NULL);
+	cr_assert(wait_for(__atomic_load_n(&line.handled, __ATOMIC_ACQUIRE) == line.posted));
+	client_free(line.c);
+	fake_check_end();
+}
+
+Test(iw_race, post__from_many_threads_keeps_the_order, .timeout = 120)
+{
+	check_order(&fake_ops);
+	check_order(&fake_pool_ops);
 }
 
 /* ------------------------------------------------------------ request storm */

@@ -313,6 +313,42 @@ Test(iw_ref, destroy__in_anothers_handler_inside_an_op_of_the_id)
 	fake_check_end();
 }
 
+static int stay_a_while(struct client *c, const struct iw_cm_event *ev)
+{
+	__atomic_store_n(&connecting, 1, __ATOMIC_RELEASE);
+	usleep(20000);
+	__atomic_store_n(&aborted, 1, __ATOMIC_RELEASE);
+	return 0;
+}
+
+static void *post_notice(void *arg)
+{
+	fake_post(arg, IW_CM_EVENT_ADDR_CHANGE, 0);
+	return NULL;
+}
+
+static void destroy_in_op(struct iw_cm_id *id, int arg)
+{
+	cr_assert_eq(iw_cm_destroy(id), 0);
+	/* The handler on the other thread is over. */
+	cr_assert_eq(__atomic_load_n(&aborted, __ATOMIC_ACQUIRE), 1);
+}
+
+Test(iw_ref, destroy__inside_an_op_waits_for_a_handler_elsewhere)
+{
+	struct client *c = client_new(&fake_ops);
+	pthread_t thread;
+
+	c->on_event = stay_a_while;
+	pthread_create(&thread, NULL, post_notice, c->id);
+	cr_assert(wait_for(__atomic_load_n(&connecting, __ATOMIC_ACQUIRE)));
+	fake.hook[F_QUERY] = destroy_in_op;
+	cr_assert_eq(iw_cm_query(c->id, NULL), 0);
+	pthread_join(thread, NULL);
+	free(c);
+	fake_check_end();
+}
+
 /* --------------------------------------------- non-zero return, with a queue */
 
 static const enum iw_cm_event_type behind[] = {

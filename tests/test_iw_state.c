@@ -145,6 +145,7 @@ enum operation {
 	O_QUERY,
 	O_SET_OPTION,
 	O_NOTIFY,
+	O_INIT_QP_ATTR,
 	O_LISTEN,
 	O_CONNECT,
 	O_ACCEPT,
@@ -175,6 +176,8 @@ static int operate(struct iw_cm_id *id, enum operation o)
 		return iw_cm_set_option(id, 0, 1, "", 1);
 	case O_NOTIFY:
 		return iw_cm_notify(id, 1);
+	case O_INIT_QP_ATTR:
+		return iw_cm_init_qp_attr(id, NULL, NULL);
 	case O_LISTEN:
 		return iw_cm_listen(id, 1, 1);
 	case O_CONNECT:
@@ -198,11 +201,13 @@ static int operate(struct iw_cm_id *id, enum operation o)
 
 /* The situation that follows, or '-': -EINVAL and nothing changes. */
 static const char *const operation_rows[S_NSITUATIONS] = {
-	/*                 b ra rr q so n l c ac rj d ab m at mo */
-	[S_IDLE] = "iiiiiils----ii-",	     [S_ENDED] = "eeeeeels--eeee-",
-	[S_LISTEN] = "---lll------ll-",	     [S_CONN_RECV] = "---rrr--ai--rr-",
-	[S_ACCEPTED] = "---aaa----aaaa-",    [S_CONN_SENT] = "---sss----ssss-",
-	[S_ESTABLISHED] = "---ttt----cctt-", [S_CLOSING] = "---ccc----cccc-",
+	/* bind, 2 resolve, query, option, notify, attr, listen, connect, accept, reject,
+	 * disconnect, abrupt, migrate, attach, modify
+	 */
+	[S_IDLE] = "iiiiiiils----ii-",	      [S_ENDED] = "eeeeeeels--eeee-",
+	[S_LISTEN] = "---llll------ll-",      [S_CONN_RECV] = "---rrrr--ai--rr-",
+	[S_ACCEPTED] = "---aaaa----aaaa-",    [S_CONN_SENT] = "---ssss----ssss-",
+	[S_ESTABLISHED] = "---tttt----cctt-", [S_CLOSING] = "---cccc----cccc-",
 };
 
 /* Whether iw_cm_disconnect tells the two kinds of IDLE apart as it should. */
@@ -372,10 +377,9 @@ Test(iw_state, operations__without_a_driver_op_are_not_supported)
 /* All driver errors come back unchanged and leave IDLE as it was. */
 Test(iw_state, operations__pass_the_error_of_the_driver)
 {
-	static const enum fake_op ops[] = {
-		F_BIND,	      F_RESOLVE_ADDR, F_RESOLVE_ROUTE, F_QUERY,
-		F_SET_OPTION, F_NOTIFY,	      F_LISTEN,	       F_CONNECT
-	};
+	static const enum fake_op ops[] = { F_BIND,	    F_RESOLVE_ADDR, F_RESOLVE_ROUTE,
+					    F_QUERY,	    F_SET_OPTION,   F_NOTIFY,
+					    F_INIT_QP_ATTR, F_LISTEN,	    F_CONNECT };
 	struct client *c = client_new(&fake_ops);
 
 	for (size_t i = 0; i < IW_ARRAY_SIZE(ops); i++) {
@@ -387,4 +391,31 @@ Test(iw_state, operations__pass_the_error_of_the_driver)
 	cr_assert_eq(operate(c->id, O_MIGRATE), -EADDRINUSE);
 	client_free(c);
 	fake_check_end();
+}
+
+Test(iw_state, log__names_every_change_of_a_state)
+{
+	char path[] = "/tmp/iwshim-log-XXXXXX", text[4096] = "";
+	int fd = mkstemp(path);
+	struct client *c;
+	static int qp;
+
+	setenv("IWSHIM_LOG", "debug", 1);
+	setenv("IWSHIM_LOG_FILE", path, 1);
+	c = client_new(&fake_ops);
+	iw_cm_qp_attach(c->id, &qp);
+	operate(c->id, O_CONNECT);
+	fake_post(c->id, IW_CM_EVENT_CONNECT_REPLY, 0);
+	iw_cm_qp_detach(c->id);
+	fake_post(c->id, IW_CM_EVENT_CONNECT_REPLY, 0);
+	client_free(c);
+	cr_assert(read(fd, text, sizeof(text) - 1) > 0);
+	cr_assert_not_null(strstr(text, "IDLE -> CONN_SENT"));
+	cr_assert_not_null(strstr(text, "CONN_SENT -> ESTABLISHED"));
+	cr_assert_not_null(strstr(text, "QP RESET -> RTS, by the driver"));
+	cr_assert_not_null(strstr(text, "warn: id"));
+	cr_assert_not_null(strstr(text, "CONNECT_REPLY (status 0) in ESTABLISHED is dropped"));
+	cr_assert_not_null(strstr(text, "ESTABLISHED -> CLOSING"));
+	cr_assert_not_null(strstr(text, "CLOSING -> DESTROYING"));
+	unlink(path);
 }
