@@ -1,6 +1,8 @@
 # Shell checks; check_symbols.sh skips itself until the library is built.
-TESTS += tests/check_headers.sh tests/check_symbols.sh
-EXTRA_DIST += tests/check_headers.sh tests/check_symbols.sh tests/librdmacm-symbols.txt \
+TESTS += tests/check_headers.sh tests/check_symbols.sh \
+	tests/check_layers.sh tests/check_style.sh tests/check_review.sh
+EXTRA_DIST += tests/check_headers.sh tests/check_symbols.sh \
+	tests/check_layers.sh tests/check_style.sh tests/check_review.sh docs/review.md tests/librdmacm-symbols.txt \
 	docs/missing-symbols.md docs/differences.md
 
 # Linked with the system's librdmacm; in the guest ours takes its place.
