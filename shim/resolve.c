@@ -211,23 +211,26 @@ static int resolve_addr(struct shim_id *id, const struct sockaddr *src, const st
 	rc = begin_addr_query(id, &was);
 	if (rc)
 		return rc;
-	if (was == SHIM_BOUND)
-		from = NULL; /* what the id is bound to counts */
+	if (bound->sa_family)
+		from = bound; /* what the id is bound to counts */
 	memcpy(&to, dst, addr_size(dst));
 	if (dst->sa_family != AF_IB)
 		loopback_to_device(id, &to);
-	rc = check_route(id, bound->sa_family ? bound : from, (struct sockaddr *)&to);
+	rc = check_route(id, from, (struct sockaddr *)&to);
 	if (rc)
 		goto back;
 	rc = shim_id_attach(id, IW_DRIVER_KERNEL, &cm);
 	if (rc)
 		goto back;
 	memcpy(&id->id.route.addr.dst_storage, &to, sizeof(to));
-	rc = iw_cm_resolve_addr(cm, from, (struct sockaddr *)&to, timeout_ms);
+	rc = iw_cm_resolve_addr(cm, from == bound ? NULL : from, (struct sockaddr *)&to,
+				timeout_ms);
 	if (rc)
-		goto back;
+		goto forget;
 	return shim_complete(id, RDMA_CM_EVENT_ADDR_RESOLVED);
 
+forget:
+	memset(&id->id.route.addr.dst_storage, 0, sizeof(to));
 back:
 	shim_events_unpromise(id, 1);
 	shim_id_set_state(id, was);
