@@ -92,6 +92,11 @@ static void fill_in(struct rdma_cm_id *id, struct ibv_qp_init_attr_ex *attr)
 		attr->send_cq = id->send_cq;
 	if (!attr->recv_cq)
 		attr->recv_cq = id->recv_cq;
+	/* Verbs want two queues, even where no work goes to one. */
+	if (!attr->send_cq)
+		attr->send_cq = attr->recv_cq;
+	if (!attr->recv_cq)
+		attr->recv_cq = attr->send_cq;
 	if (!attr->srq)
 		attr->srq = id->srq;
 }
@@ -140,14 +145,14 @@ static int create_qp_ex(struct shim_id *id, struct ibv_qp_init_attr_ex *attr)
 
 	if (rc)
 		return rc;
-	if (!id->cm)
+	if (!id->cm || shim_id_state(id) == SHIM_LISTEN)
 		return -EINVAL;
 	rc = create_cqs(&id->id, attr);
 	if (rc)
 		return rc;
 	put_back(&was, attr);
 	fill_in(&id->id, attr);
-	rc = make_qp(id, attr);
+	rc = attr->send_cq ? make_qp(id, attr) : -EINVAL;
 	if (rc) {
 		put_back(attr, &was);
 		destroy_cqs(&id->id);
