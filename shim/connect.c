@@ -267,6 +267,11 @@ static bool end_is_due(struct shim_id *id)
 	return due;
 }
 
+/*
+ * A child has a connection object from birth, so that the kernel never refuses
+ * to disconnect it: before an answer to the request and after a refusal nothing
+ * happens.
+ */
 static int do_disconnect(struct shim_id *id)
 {
 	int rc;
@@ -274,6 +279,8 @@ static int do_disconnect(struct shim_id *id)
 	if (!id->cm || !id->device)
 		return -EINVAL;
 	rc = iw_cm_disconnect(id->cm, false);
+	if (rc == -EINVAL && id->passive)
+		return 0;
 	if (rc || !id->sync || !end_is_due(id))
 		return rc;
 	return shim_complete(id, RDMA_CM_EVENT_DISCONNECTED);
