@@ -160,8 +160,10 @@ static int add_source(struct shim_channel *c, enum iw_driver_kind kind, struct i
 	iw_lock(&c->lock);
 	if (!c->sources[kind])
 		rc = epoll_watch(c->ch.fd, fd);
-	if (!rc)
+	if (!rc) {
+		c->source_fds[kind] = fd;
 		__atomic_store_n(&c->sources[kind], s, __ATOMIC_RELEASE);
+	}
 	iw_unlock(&c->lock);
 	return rc;
 }
@@ -285,6 +287,29 @@ static int channel_pump(struct shim_channel *c)
 	}
 	pumping = NULL;
 	return pumped ? 0 : rc;
+}
+
+void shim_channel_drain(struct shim_channel *c)
+{
+	while (!channel_pump(c))
+		;
+	iw_lock(&c->lock);
+	if (!TAILQ_EMPTY(&c->queue))
+		channel_signal(c);
+	iw_unlock(&c->lock);
+}
+
+void shim_channel_recheck(struct shim_channel *c)
+{
+	struct epoll_event ev = { .events = EPOLLIN };
+
+	iw_lock(&c->lock);
+	for (int kind = 0; kind < IW_DRIVER_NKINDS; kind++) {
+		ev.data.fd = c->source_fds[kind];
+		if (c->sources[kind] && epoll_ctl(c->ch.fd, EPOLL_CTL_MOD, ev.data.fd, &ev))
+			iw_warn("cannot watch a source: %s", strerror(errno));
+	}
+	iw_unlock(&c->lock);
 }
 
 /*

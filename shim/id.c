@@ -341,6 +341,9 @@ static struct shim_id *child_of(const struct shim_event *ev)
 }
 
 /*
+ * The kernel moves a listener's requests with it, but not the ids in them: so
+ * that nothing is lost, all that the old channel's kernel file holds has been
+ * read before (shim_channel_drain).
  * While no handler of the id runs: its unread events follow it, in order, and
  * so do the children of requests that nobody has seen.
  */
@@ -406,9 +409,11 @@ static int migrate_to(struct shim_id *id, struct shim_channel *to)
 		shim_event_ack(shim_event_of(id->id.event));
 		id->id.event = NULL;
 	}
+	shim_channel_drain(old);
 	rc = move_id(id, to);
 	if (rc)
 		return rc;
+	shim_channel_recheck(to);
 	id->sync = false;
 	shim_id_wait_acked(id, "rdma_migrate_id");
 	if (was_sync)
@@ -422,10 +427,13 @@ static int migrate_to_private(struct shim_id *id)
 
 	if (id->sync)
 		return -EINVAL;
+	shim_channel_drain(id->channel);
 	rc = shim_id_make_private(id);
-	if (!rc)
-		shim_id_wait_acked(id, "rdma_migrate_id");
-	return rc;
+	if (rc)
+		return rc;
+	shim_channel_recheck(id->channel);
+	shim_id_wait_acked(id, "rdma_migrate_id");
+	return 0;
 }
 
 IW_EXPORT int rdma_migrate_id(struct rdma_cm_id *id, struct rdma_event_channel *channel)

@@ -112,6 +112,7 @@ struct shim_channel {
 	struct shim_event_list queue;
 	bool signalled;
 	struct iw_source *sources[IW_DRIVER_NKINDS];
+	int source_fds[IW_DRIVER_NKINDS];
 	struct shim_id_list ids;
 };
 
@@ -157,6 +158,10 @@ void shim_channel_queue(struct shim_channel *channel, struct shim_event *event);
  * The calling thread's cancellation is disabled; while it blocks, @cancel.
  */
 int shim_channel_get(struct shim_channel *channel, int cancel, struct shim_event **event);
+/* Reads all that the sources hold into the queue. */
+void shim_channel_drain(struct shim_channel *channel);
+/* Looks at the sources' descriptors anew: events moved there wake nobody. */
+void shim_channel_recheck(struct shim_channel *channel);
 /* Takes the events that @id owns out of the queue into @list. */
 void shim_channel_purge(struct shim_channel *channel, struct shim_id *id,
 			struct shim_event_list *list);
