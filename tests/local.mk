@@ -2,6 +2,7 @@
 # Tests of the core link libiwcm.la and libiwbase.la alone.
 include tests/vm.mk
 include tests/driver-vm.mk
+include tests/api.mk
 
 # Comes before Criterion's own main() where that cannot run.
 CRITERION_LIBS = tests/libplainmain.la @CRITERION_LIBS@

@@ -36,6 +36,6 @@ tests_vm_prog_first_id_LDFLAGS = -pthread
 tests_vm_prog_first_id_LDADD = $(STOCK_RDMACM_LIBS) -libverbs
 
 .PHONY: check-progs check-vm
-check-progs: $(VM_PROGS) $(NL_VM_PROGS)
+check-progs: $(VM_PROGS) $(NL_VM_PROGS) $(API_VM_PROGS)
 check-vm: all check-progs
 	cd $(srcdir) && tests/vm/run.sh -b $(abs_builddir) -l $(abs_builddir)/tests/vm/log $(VM_CASES)
