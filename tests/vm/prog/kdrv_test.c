@@ -346,7 +346,6 @@ static void test_refusals(const char *where)
 	is(end_listen(&listener, where, 1), 0, "a listener with one credit");
 	end_new(&first, source, fd);
 	end_new(&second, source, fd);
-	iw_fault_arm(0, 0);
 	is(end_connect(&first, where, PORT), 0, "the first client");
 	ok(await(&listener, IW_CM_EVENT_CONNECT_REQUEST), "its request arrives");
 	is(iw_cm_reject(listener.events[0].child, "no", 2), 0, "and is rejected");
@@ -412,6 +411,8 @@ static void test_listener_dies_with_requests(const char *where)
 		end_new(&clients[i], other, other_fd);
 		is(end_connect(&clients[i], where, PORT), 0, "a client connects");
 	}
+	/* siw forgets a request that is still on its way to iw_cm. */
+	usleep(500000);
 	end_free(&listener);
 	for (int i = 0; i < 3; i++) {
 		is(status_of(&clients[i], IW_CM_EVENT_CONNECT_REPLY), -ECONNREFUSED,
@@ -478,12 +479,10 @@ static void test_silent_peer(const char *where)
 
 static void test_unread_outcome(const char *where)
 {
-	struct iw_source *other;
-	const struct iw_cm_event *ev;
 	struct end listener, child, client;
-	int other_fd;
-	struct iw_source *source;
-	int fd;
+	struct iw_source *source, *other;
+	const struct iw_cm_event *ev;
+	int fd, other_fd;
 
 	printf("# destroyed with the outcome unread\n");
 	driver->source_open(&source, &fd);
