@@ -187,7 +187,8 @@ struct iw_cm_driver_ops {
 	/*
 	 * Ends a connection, or (@abrupt, in CONN_SENT) cancels a pending one;
 	 * CLOSE or a failed CONNECT_REPLY follows. The QP was asked to go to
-	 * SQD or ERR before.
+	 * SQD or ERR before. A pending one may be cancelled while connect or
+	 * accept has not returned, and then once more after it has.
 	 */
 	int (*disconnect)(struct iw_cm_id *id, void *drv, bool abrupt);
 	/*

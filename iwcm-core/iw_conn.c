@@ -19,6 +19,7 @@
 static unsigned int attempt_begin(struct iw_id *id)
 {
 	id->accepting = false;
+	id->calling = true;
 	id->cancelling = false;
 	id->ended = false;
 	return ++id->attempt;
@@ -28,6 +29,39 @@ static unsigned int attempt_begin(struct iw_id *id)
 static bool attempt_is_open(const struct iw_id *id, unsigned int attempt, enum iw_cm_state state)
 {
 	return id->attempt == attempt && id->state == state;
+}
+
+/*
+ * The driver's connect or accept has returned 0. If a disconnect came before,
+ * the driver may have had nothing to cancel then, and hears of it again.
+ */
+static void attempt_called(struct iw_id *id, unsigned int attempt, enum iw_cm_state state)
+{
+	const struct iw_cm_driver_ops *ops = id->pub.ops;
+	bool again;
+
+	iw_lock(&id->lock);
+	again = attempt_is_open(id, attempt, state) && id->cancelling;
+	if (id->attempt == attempt)
+		id->calling = false;
+	iw_unlock(&id->lock);
+	if (again && ops->disconnect)
+		ops->disconnect(&id->pub, id->pub.drv, true);
+}
+
+/* It returned an error: -> IDLE and true, if that is still to be said. */
+static bool attempt_failed(struct iw_id *id, unsigned int attempt, enum iw_cm_state state)
+{
+	bool open;
+
+	iw_lock(&id->lock);
+	open = attempt_is_open(id, attempt, state);
+	if (open)
+		iw_state_set(id, IW_CM_IDLE);
+	if (id->attempt == attempt)
+		id->calling = false;
+	iw_unlock(&id->lock);
+	return open;
 }
 
 static int check_data(const void *data, size_t len)
@@ -160,18 +194,9 @@ void iw_cm_request_taken(struct iw_cm_id *child)
 	iw_id_give_credit(iw_id_of(child));
 }
 
-/* The driver did not accept: CONN_RECV -> IDLE, if that is still to be said. */
-static void accept_failed(struct iw_id *id, unsigned int attempt)
+/* The driver did not accept: nobody else will refuse the request. */
+static void accept_undo(struct iw_id *id)
 {
-	bool open;
-
-	iw_lock(&id->lock);
-	open = attempt_is_open(id, attempt, IW_CM_CONN_RECV);
-	if (open)
-		iw_state_set(id, IW_CM_IDLE);
-	iw_unlock(&id->lock);
-	if (!open)
-		return;
 	iw_qp_end(id, IW_QP_ERR);
 	if (id->pub.ops->reject)
 		id->pub.ops->reject(&id->pub, id->pub.drv, NULL, 0);
@@ -207,8 +232,10 @@ int iw_cm_accept(struct iw_cm_id *pub, const struct iw_cm_conn_param *param)
 
 	if (!rc)
 		rc = pub->ops->accept(pub, pub->drv, param);
-	if (rc)
-		accept_failed(id, attempt);
+	if (!rc)
+		attempt_called(id, attempt, IW_CM_CONN_RECV);
+	else if (attempt_failed(id, attempt, IW_CM_CONN_RECV))
+		accept_undo(id);
 	iw_op_end(id, &op);
 	return rc;
 }
@@ -270,38 +297,40 @@ int iw_cm_connect(struct iw_cm_id *pub, const struct iw_cm_conn_param *param)
 
 	rc = pub->ops->connect(pub, pub->drv, param);
 
-	iw_lock(&id->lock);
-	if (rc && attempt_is_open(id, attempt, IW_CM_CONN_SENT))
-		iw_state_set(id, IW_CM_IDLE);
-	iw_op_leave_and_unlock(id, &op);
+	if (!rc)
+		attempt_called(id, attempt, IW_CM_CONN_SENT);
+	else
+		attempt_failed(id, attempt, IW_CM_CONN_SENT);
+	iw_op_end(id, &op);
 	return rc;
 }
 
 /* ------------------------------------------------------------- both sides */
 
-enum how_to_end {
-	END_NOTHING,
-	END_CONNECTION,
-	END_ATTEMPT
+/* What is to end, and the state it stays in until it has. */
+struct ending {
+	bool tell_driver;
+	unsigned int attempt;
+	enum iw_cm_state state;
 };
 
 /* What a disconnect means in this state; moves ESTABLISHED -> CLOSING. */
-static int disconnect_begin(struct iw_id *id, enum how_to_end *how)
+static int disconnect_begin(struct iw_id *id, struct ending *e)
 {
 	iw_assert_held(&id->lock);
-	*how = END_NOTHING;
+	*e = (struct ending){ .attempt = id->attempt, .state = id->state };
 	switch (id->state) {
 	case IW_CM_ESTABLISHED:
 		iw_state_set(id, IW_CM_CLOSING);
-		*how = END_CONNECTION;
+		e->state = IW_CM_CLOSING;
+		e->tell_driver = true;
 		return 0;
 	case IW_CM_CONN_RECV:
 		if (!id->accepting)
 			return -EINVAL;
 		/* fall through */
 	case IW_CM_CONN_SENT:
-		if (!id->cancelling)
-			*how = END_ATTEMPT;
+		e->tell_driver = !id->cancelling;
 		id->cancelling = true;
 		return 0;
 	case IW_CM_CLOSING:
@@ -314,13 +343,30 @@ static int disconnect_begin(struct iw_id *id, enum how_to_end *how)
 }
 
 /*
+ * The driver could not. No error if what was to end has ended meanwhile, or if
+ * the attempt has not begun there and attempt_called() says it again.
+ */
+static int disconnect_failed(struct iw_id *id, const struct ending *e, int rc)
+{
+	iw_lock(&id->lock);
+	if (!attempt_is_open(id, e->attempt, e->state))
+		rc = 0;
+	else if (e->state != IW_CM_CLOSING && id->calling)
+		rc = 0;
+	else
+		id->cancelling = false; /* the client may try again */
+	iw_unlock(&id->lock);
+	return rc;
+}
+
+/*
  * ESTABLISHED -> CLOSING; an attempt stays in its state until its outcome is
  * reported. Blocks as the driver does, never for the peer.
  */
 int iw_cm_disconnect(struct iw_cm_id *pub, bool abrupt)
 {
 	struct iw_id *id = iw_id_of(pub);
-	enum how_to_end how;
+	struct ending e;
 	struct iw_op op;
 	int rc;
 
@@ -329,12 +375,14 @@ int iw_cm_disconnect(struct iw_cm_id *pub, bool abrupt)
 	rc = iw_op_begin(id, &op);
 	if (rc)
 		return rc;
-	rc = disconnect_begin(id, &how);
+	rc = disconnect_begin(id, &e);
 	iw_unlock(&id->lock);
-	if (!rc && how != END_NOTHING) {
-		abrupt = abrupt || how == END_ATTEMPT;
+	if (!rc && e.tell_driver) {
+		abrupt = abrupt || e.state != IW_CM_CLOSING;
 		iw_qp_end(id, abrupt ? IW_QP_ERR : IW_QP_SQD);
 		rc = pub->ops->disconnect(pub, pub->drv, abrupt);
+		if (rc)
+			rc = disconnect_failed(id, &e, rc);
 	}
 	iw_op_end(id, &op);
 	return rc;

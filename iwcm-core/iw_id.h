@@ -77,6 +77,7 @@ struct iw_id {
 	/* iw_conn.c */
 	unsigned int attempt; /* counts connections, to tell an old call from a new one */
 	bool accepting;	      /* accept was called for the request */
+	bool calling;	      /* the driver's connect or accept has not returned */
 	bool cancelling;      /* disconnect was called before the outcome */
 	bool ended;	      /* a connection or an attempt was reported as over */
 	bool credit_held;

@@ -72,11 +72,13 @@ static int fake_id_new(struct iw_cm_id *id, void *arg, void **drv)
 
 static void fake_id_gone(struct iw_cm_id *id, void *drv)
 {
+	bool defer = fake.defer_put;
 	struct fake_obj *obj = drv;
 
 	called(F_ID_GONE, id, drv, 0);
+	/* If it is deferred, another thread may put from here on. */
 	__atomic_store_n(&obj->gone, obj->gone + 1, __ATOMIC_RELEASE);
-	if (fake.defer_put)
+	if (defer)
 		return;
 	__atomic_fetch_add(&obj->put, 1, __ATOMIC_RELAXED);
 	iw_cm_driver_put(id);

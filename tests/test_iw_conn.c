@@ -398,6 +398,60 @@ Test(iw_conn, disconnect__cancels_an_accept)
 	fake_check_end();
 }
 
+static void cancel_inside(struct iw_cm_id *id, int arg)
+{
+	/* Nothing to cancel yet, says the driver; that is no error here. */
+	cr_assert_eq(iw_cm_disconnect(id, true), 0);
+	fake.fail[F_DISCONNECT] = 0;
+}
+
+Test(iw_conn, disconnect__before_the_driver_has_begun_is_said_again)
+{
+	struct stage stage = stage_set(S_IDLE, &fake_ops);
+
+	fake.hook[F_CONNECT] = cancel_inside;
+	fake.fail[F_DISCONNECT] = -ENOTCONN;
+	cr_assert_eq(iw_cm_connect(stage.c->id, &no_param), 0);
+	cr_assert_eq(fake.count[F_DISCONNECT], 2);
+	stage_clear(&stage);
+	stage = stage_set(S_CONN_RECV, &fake_ops);
+	fake.hook[F_ACCEPT] = cancel_inside;
+	cr_assert_eq(iw_cm_accept(stage.c->id, &no_param), 0);
+	cr_assert_eq(fake.count[F_DISCONNECT], 2);
+	stage_clear(&stage);
+	fake_check_end();
+}
+
+Test(iw_conn, disconnect__that_the_driver_refused_can_be_tried_again)
+{
+	struct stage stage = stage_set(S_CONN_SENT, &fake_ops);
+
+	fake.fail[F_DISCONNECT] = -EIO;
+	cr_assert_eq(iw_cm_disconnect(stage.c->id, true), -EIO);
+	fake.fail[F_DISCONNECT] = 0;
+	cr_assert_eq(iw_cm_disconnect(stage.c->id, true), 0);
+	cr_assert_eq(fake.count[F_DISCONNECT], 2);
+	stage_clear(&stage);
+	fake_check_end();
+}
+
+static void close_now(struct iw_cm_id *id, int arg)
+{
+	fake_post(id, IW_CM_EVENT_CLOSE, 0);
+}
+
+Test(iw_conn, disconnect__that_the_peer_overtook_is_no_error)
+{
+	struct stage stage = stage_set(S_ESTABLISHED, &fake_ops);
+
+	fake.hook[F_DISCONNECT] = close_now;
+	fake.fail[F_DISCONNECT] = -ENOTCONN;
+	cr_assert_eq(iw_cm_disconnect(stage.c->id, false), 0);
+	cr_assert_eq(iw_cm_get_state(stage.c->id), IW_CM_IDLE);
+	stage_clear(&stage);
+	fake_check_end();
+}
+
 /* ------------------------------------------------------------------ events */
 
 static int post_burst(struct client *c, const struct iw_cm_event *ev)

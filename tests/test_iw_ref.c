@@ -145,7 +145,7 @@ Test(iw_ref, destroy__in_every_state_aborts_then_tells_the_driver_once)
 			if (state_of[s] == IW_CM_IDLE) {
 				cr_assert_eq(abort, -1);
 			} else {
-				cr_assert_eq(fake.calls[abort].arg, state_of[s]);
+				cr_assert_eq(fake.calls[abort].arg, (int)state_of[s]);
 				cr_assert_gt(fake_find(F_ID_GONE, 0), abort);
 			}
 			cr_assert_eq(fake.count[F_ID_GONE], 1);
