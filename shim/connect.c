@@ -51,9 +51,15 @@ static bool is_stream(const struct shim_id *id)
 	return id->id.ps == RDMA_PS_TCP;
 }
 
+/* Before anything else, so that the id can still be connected or answered. */
+static int check_private(const void *data, uint8_t len)
+{
+	return len > SHIM_PRIVATE_DATA_SENT || (len && !data) ? -EINVAL : 0;
+}
+
 static int check_param(const struct rdma_conn_param *param)
 {
-	return param && param->private_data_len && !param->private_data ? -EINVAL : 0;
+	return param ? check_private(param->private_data, param->private_data_len) : 0;
 }
 
 /* ---- active */
@@ -213,8 +219,8 @@ IW_EXPORT int rdma_reject(struct rdma_cm_id *id, const void *private_data, uint8
 	struct shim_id *priv;
 	int rc = shim_id_check(id, &priv);
 
-	if (!rc && (!is_child(priv) || (private_data_len && !private_data)))
-		rc = -EINVAL;
+	if (!rc)
+		rc = is_child(priv) ? check_private(private_data, private_data_len) : -EINVAL;
 	if (!rc)
 		rc = iw_cm_reject(priv->cm, private_data, private_data_len);
 	return shim_return(rc);

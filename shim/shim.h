@@ -30,6 +30,9 @@ struct shim_device;
 /* librdmacm hands private data out with an 8-bit length. */
 #define SHIM_PRIVATE_DATA_MAX 255
 
+/* What Linux carries: a frame of 255 bytes, 4 of them MPA's (RFC 6581). */
+#define SHIM_PRIVATE_DATA_SENT 251
+
 /* Destroy and migrate say in the log what they wait for after this long. */
 #define SHIM_PATIENCE_MS 5000
 

@@ -37,6 +37,12 @@ static bool injected(int err)
 
 /* ------------------------------------------------------------------- Probe */
 
+/* This process has run out of something: says nothing about the system. */
+static bool is_shortage(int err)
+{
+	return err == EMFILE || err == ENFILE || err == ENOMEM;
+}
+
 static int check_class(const char *path)
 {
 	const struct dirent *entry;
@@ -45,7 +51,7 @@ static int check_class(const char *path)
 
 	dir = injected(EMFILE) ? NULL : opendir(path);
 	if (!dir)
-		return -ENODEV;
+		return is_shortage(errno) ? -errno : -ENODEV;
 	while (ret && (entry = readdir(dir)))
 		if (entry->d_name[0] != '.')
 			ret = 0;
@@ -70,6 +76,8 @@ static int check_abi(const char *path, char *text, size_t room)
 
 	text[0] = 0;
 	fd = injected(EMFILE) ? -1 : open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 && is_shortage(errno))
+		return -errno;
 	if (fd < 0)
 		return errno == ENOENT ? 0 : -EPERM;
 	do
@@ -98,13 +106,14 @@ int ucma_probe(const struct ucma_paths *paths)
 	int ret;
 
 	ret = check_class(paths->class_dir);
-	if (ret) {
+	if (ret == -ENODEV) {
 		if (probe_is_news(1))
 			iw_warn("no RDMA device in %s: load the device's driver or add one "
 				"(rdma link add NAME type siw netdev INTERFACE)",
 				paths->class_dir);
-		return ret;
 	}
+	if (ret)
+		return ret;
 	ret = check_access(paths->device);
 	if (ret) {
 		if (!probe_is_news(ret))
@@ -118,7 +127,7 @@ int ucma_probe(const struct ucma_paths *paths)
 		return ret;
 	}
 	ret = check_abi(paths->abi_version, version, sizeof(version));
-	if (ret && probe_is_news(ret))
+	if (ret == -EPERM && probe_is_news(ret))
 		iw_error("the kernel's rdma_cm speaks ABI version \"%s\" (%s), this library %d to "
 			 "%d: update the older of the two",
 			 version, paths->abi_version, UCMA_ABI_MIN, UCMA_ABI_MAX);

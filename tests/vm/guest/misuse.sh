@@ -48,7 +48,7 @@ node=/dev/infiniband/rdma_cm
 abi=$(readlink -f /sys/class/misc/rdma_cm)/abi_version
 hide='mount -t tmpfs none /dev/infiniband'
 run_in "no $node" "$hide" without ENODEV
-run_in "a node of no driver" "$hide && mknod $node c 250 250" without ENXIO
+run_in "a node of no driver" "$hide && mknod $node c 250 250" later ENXIO
 chmod 600 "$node"
 run "no permission" without EACCES as-nobody
 chmod 666 "$node"
