@@ -19,14 +19,21 @@ tests_vm_prog_api_diff_LDADD = $(STOCK_RDMACM_LIBS) -libverbs
 # Ours alone, with all of it linked in: the failures to inject are there, and sanitizers see it.
 IW_STATIC = libiwshim.la libiwshim_pure.la libiwdriver.la libiwcm.la libiwnl.la libiwbase.la
 IW_STATIC_LIBS = $(IW_STATIC) $(VERBS_LIBS) $(NL_LIBS)
-API_VM_PROGS = tests/vm/prog/faults tests/vm/prog/misuse tests/vm/prog/stress $(API_STOCK_PROGS)
+API_VM_PROGS = tests/vm/prog/faults tests/vm/prog/leaks tests/vm/prog/misuse \
+	tests/vm/prog/stress $(API_STOCK_PROGS)
 check_PROGRAMS += $(API_VM_PROGS)
-VM_CASES += tests/vm/guest/misuse.sh tests/vm/guest/stress.sh tests/vm/guest/faults.sh
+VM_CASES += tests/vm/guest/misuse.sh tests/vm/guest/stress.sh tests/vm/guest/faults.sh \
+	tests/vm/guest/leaks.sh tests/vm/guest/kill.sh
 
 tests_vm_prog_faults_SOURCES = tests/vm/prog/faults.c $(API_HARNESS)
 tests_vm_prog_faults_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/vm/prog
 tests_vm_prog_faults_CFLAGS = $(AM_CFLAGS) $(VERBS_CFLAGS)
 tests_vm_prog_faults_LDADD = $(IW_STATIC_LIBS)
+
+tests_vm_prog_leaks_SOURCES = tests/vm/prog/leaks.c $(API_HARNESS)
+tests_vm_prog_leaks_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/vm/prog
+tests_vm_prog_leaks_CFLAGS = $(AM_CFLAGS) $(VERBS_CFLAGS)
+tests_vm_prog_leaks_LDADD = $(IW_STATIC_LIBS)
 
 tests_vm_prog_misuse_SOURCES = tests/vm/prog/misuse.c $(API_HARNESS)
 tests_vm_prog_misuse_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/vm/prog
