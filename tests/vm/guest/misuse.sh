@@ -33,6 +33,7 @@ run() {
 run_in() {
 	local text=$1 command=$2 log=$OUT/run.$((runs += 1))
 	shift 2
+	# shellcheck disable=SC2016 # for the inner shell
 	unshare -m bash -c "$command"' && exec timeout 60 "$0" "$@"' "$prog" "$@" >"$log" 2>"$log.err"
 	report "$text" $? "$log"
 }
