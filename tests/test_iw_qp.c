@@ -299,7 +299,7 @@ Test(iw_qp, connection__without_a_modify_op_needs_none)
 /* Who may move a QP over which edge: the whole life, written down. */
 Test(iw_qp, transitions__each_edge_has_one_initiator)
 {
-	static const enum iw_qp_state asked[] = { IW_QP_INIT, IW_QP_RTR, IW_QP_SQD };
+	static const int asked[] = { IW_QP_INIT, IW_QP_RTR, IW_QP_SQD };
 	struct stage stage = stage_set(S_CONN_RECV, &fake_ops);
 	struct fake_qp *qp = fake_qp_new();
 	unsigned int n = 0;
