@@ -5,8 +5,6 @@
 #   -b  build tree (default: the current folder), built with make all check-progs
 #   -l  where raw values and logs go (default: BUILD/bench/log)
 #   -m  print the table as Markdown only, as bench/results.md has it
-#   -i  the guest's clock counts instructions (kernel included): rates and times are then
-#       nearly exact and free of the load of the host
 #   -e  ROUNDS, LOOP, ONLY: see bench/guest.sh
 # Exit: 0 measured, 1 the measuring failed, 77 no guest can be run here. Goals that are missed
 # are said in the table, not by the exit status.
@@ -27,12 +25,11 @@ table() {
 main() {
 	local o build=$PWD markdown='' extra=() status=0
 	logdir=
-	while getopts b:l:mie: o; do
+	while getopts b:l:me: o; do
 		case $o in
 		b) build=$OPTARG ;;
 		l) logdir=$OPTARG ;;
 		m) markdown=1 ;;
-		i) extra+=(-i) ;;
 		e) extra+=(-e "$OPTARG") ;;
 		*) exit 2 ;;
 		esac

@@ -1,14 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 # Boots the guest once, runs guest scripts in it, and prints their results as one TAP stream.
-# usage: run.sh [-b BUILD] [-k] [-l LOGDIR] [-t SECONDS] [-T SECONDS] [-e VAR=VALUE]... [-i] SCRIPT...
+# usage: run.sh [-b BUILD] [-k] [-l LOGDIR] [-t SECONDS] [-T SECONDS] [-e VAR=VALUE]... SCRIPT...
 #   -b  build tree whose .libs/librdmacm.so.1 is under test (default: the current folder)
 #   -k  keep the logs of a run that passed, too (implied by -l)
 #   -l  where the logs go: console.log, port.log and files/ (written by the guest)
 #   -t  time limit of a script that names none (default 300); -T of the whole run (default: an
 #       hour; hangs are for the limit of the script)
 #   -e  further environment for the scripts
-#   -i  the guest's clock counts instructions: times do not depend on the load of the host
 # Exit: 0 all ok; 1 something not ok, a script died or timed out, a kernel warning, a core dump;
 # 77 a prerequisite is missing (1 when CI=true: there it must not be skipped); 2 usage.
 # Environment: IWSHIM_VM_CACHE, IWSHIM_VM_MEM (MiB), IWSHIM_VM_ACCEL (default tcg).
@@ -20,7 +19,7 @@ src=$(cd "$here/../.." && pwd)
 . "$here/merge.sh"
 
 usage() {
-	sed -n 's/^# \{0,1\}//; 3,16p' "${BASH_SOURCE[0]}" >&2
+	sed -n 's/^# \{0,1\}//; 3,15p' "${BASH_SOURCE[0]}" >&2
 	exit 2
 }
 
@@ -35,8 +34,8 @@ skip_run() {
 
 parse_options() {
 	local o
-	build=$PWD keep='' logdir='' each=300 whole=3600 extra=() counted=''
-	while getopts b:kl:t:T:e:i o; do
+	build=$PWD keep='' logdir='' each=300 whole=3600 extra=()
+	while getopts b:kl:t:T:e: o; do
 		case $o in
 		b) build=$OPTARG ;;
 		k) keep=1 ;;
@@ -44,7 +43,6 @@ parse_options() {
 		t) each=$OPTARG ;;
 		T) whole=$OPTARG ;;
 		e) extra+=("$OPTARG") ;;
-		i) counted=1 ;;
 		*) usage ;;
 		esac
 	done
@@ -89,13 +87,11 @@ write_job() {
 
 # The accelerator is TCG unless asked otherwise: nested KVM hangs on some machines.
 boot() {
-	local how=(-accel tcg,thread=multi -cpu max)
-	if [ -n "$counted" ]; then
-		how=(-accel tcg,thread=single -cpu max -icount shift=1,sleep=off)
-	elif [ "${IWSHIM_VM_ACCEL:-tcg}" != tcg ]; then
-		how=(-accel "$IWSHIM_VM_ACCEL" -cpu host)
+	local accel=tcg,thread=multi cpu=max
+	if [ "${IWSHIM_VM_ACCEL:-tcg}" != tcg ]; then
+		accel=$IWSHIM_VM_ACCEL cpu=host
 	fi
-	exec timeout -k 5 "$whole" qemu-system-x86_64 "${how[@]}" -smp 2 -M q35 \
+	exec timeout -k 5 "$whole" qemu-system-x86_64 -accel "$accel" -cpu "$cpu" -smp 2 -M q35 \
 		-m "${IWSHIM_VM_MEM:-3072}" -nodefaults -no-user-config -no-reboot \
 		-display none -monitor none -serial "file:$logdir/console.log" \
 		-kernel "$guest/vmlinuz" -initrd "$guest/initrd.gz" -append "$(cmdline)" \
