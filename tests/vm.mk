@@ -1,5 +1,6 @@
 # Real-device tests: `make check-vm` boots a guest with kernel siw (tests/vm/README.md).
-VM_CASES = tests/vm/guest/smoke.sh tests/vm/guest/clients.sh tests/vm/guest/loop.sh tests/vm/guest/netlink.sh
+VM_CASES = tests/vm/guest/smoke.sh tests/vm/guest/clients.sh tests/vm/guest/loop.sh \
+	tests/vm/guest/clients_shared.sh tests/vm/guest/netlink.sh
 
 EXTRA_DIST += \
 	tests/vm/README.md tests/vm/build.sh tests/vm/run.sh tests/vm/merge.sh \
