@@ -146,7 +146,7 @@ static int do_listen(struct shim_id *id, int backlog)
 		shim_id_set_state(id, was);
 		return rc;
 	}
-	return shim_id_refresh(id);
+	return shim_id_refresh(id, cm);
 }
 
 IW_EXPORT int rdma_listen(struct rdma_cm_id *id, int backlog)

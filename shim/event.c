@@ -183,12 +183,12 @@ static void queue_plain(struct shim_id *id, enum rdma_cm_event_type type,
 }
 
 /* ADDR_QUERY -> ADDR_RESOLVED or BOUND. Opens the device on this thread. */
-static void on_addr(struct shim_id *id, const struct iw_cm_event *ev)
+static void on_addr(struct shim_id *id, struct iw_cm_id *cm, const struct iw_cm_event *ev)
 {
 	struct iw_cm_event out = *ev;
 
 	if (!out.status)
-		out.status = shim_id_refresh(id);
+		out.status = shim_id_refresh(id, cm);
 	if (!out.status && !id->device)
 		out.status = -ENODEV;
 	if (out.status)
@@ -262,7 +262,7 @@ static int on_request(struct shim_id *listener, const struct iw_cm_event *ev)
 	child->cm = ev->child;
 	child->passive = true;
 	child->state = SHIM_CONNECT;
-	rc = shim_id_refresh(child);
+	rc = shim_id_refresh(child, ev->child);
 	if (rc)
 		goto free_child;
 	iw_cm_set_context(ev->child, shim_handler, child);
@@ -293,7 +293,7 @@ int shim_handler(struct iw_cm_id *cm, const struct iw_cm_event *ev)
 	case IW_CM_EVENT_CONNECT_REQUEST:
 		return on_request(id, ev);
 	case IW_CM_EVENT_ADDR:
-		on_addr(id, ev);
+		on_addr(id, cm, ev);
 		break;
 	case IW_CM_EVENT_ROUTE:
 		on_route(id, ev);

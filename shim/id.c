@@ -156,11 +156,11 @@ static void copy_addr(struct sockaddr_storage *to, const struct sockaddr_storage
 		memcpy(to, from, sizeof(*to));
 }
 
-int shim_id_refresh(struct shim_id *id)
+int shim_id_refresh(struct shim_id *id, struct iw_cm_id *cm)
 {
 	struct iw_cm_addr_info info = { .ibdev_index = -1 };
 	struct shim_device *device;
-	int rc = iw_cm_query(id->cm, &info);
+	int rc = iw_cm_query(cm, &info);
 
 	if (rc)
 		return rc;

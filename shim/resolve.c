@@ -88,7 +88,7 @@ static int bind_addr(struct shim_id *id, const struct sockaddr *addr)
 	if (rc)
 		return rc;
 	shim_id_set_state(id, SHIM_BOUND);
-	return shim_id_refresh(id);
+	return shim_id_refresh(id, cm);
 }
 
 IW_EXPORT int rdma_bind_addr(struct rdma_cm_id *id, struct sockaddr *addr)

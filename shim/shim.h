@@ -210,8 +210,11 @@ void shim_id_detach(struct shim_id *id);
 struct iw_cm_id *shim_id_cm(struct shim_id *id);
 /* The core's id below, made on first need with the driver of @kind. */
 int shim_id_attach(struct shim_id *id, enum iw_driver_kind kind, struct iw_cm_id **cm);
-/* Reads the addresses and the device from below into the public fields. */
-int shim_id_refresh(struct shim_id *id);
+/*
+ * Reads the addresses and the device from @cm, the id below, into the public
+ * fields. In a handler that is the handler's: a destroy takes id->cm at once.
+ */
+int shim_id_refresh(struct shim_id *id, struct iw_cm_id *cm);
 enum shim_state shim_id_state(struct shim_id *id);
 bool shim_id_move(struct shim_id *id, enum shim_state from, enum shim_state to);
 void shim_id_set_state(struct shim_id *id, enum shim_state to);

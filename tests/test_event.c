@@ -9,6 +9,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "shim/shim.h"
 #include "tests/shim_util.h"
 
 /* ---- translation */
@@ -176,6 +177,27 @@ Test(event, notices__reach_the_program)
 	fake_post_plain(id, IW_CM_EVENT_TIMEWAIT_EXIT, 0);
 	util_expect(ch, RDMA_CM_EVENT_ADDR_CHANGE);
 	util_expect(ch, RDMA_CM_EVENT_TIMEWAIT_EXIT);
+	util_destroy(id);
+	rdma_destroy_event_channel(ch);
+	util_all_gone();
+}
+
+/* A destroy takes the id's tie to the core away, and then waits for its handlers. */
+Test(event, addr__while_a_destroy_has_begun)
+{
+	struct iw_cm_event addr = { .type = IW_CM_EVENT_ADDR };
+	struct rdma_event_channel *ch = util_channel();
+	struct rdma_cm_id *id = util_id(ch);
+	struct shim_id *priv = (struct shim_id *)(void *)id;
+	struct iw_cm_id *cm;
+
+	fake_hold(true);
+	succeeds(util_resolve(id, PORT));
+	cm = priv->cm;
+	priv->cm = NULL;
+	fake_post_now(id, &addr);
+	priv->cm = cm;
+	cr_assert_eq(util_expect(ch, RDMA_CM_EVENT_ADDR_RESOLVED), 0);
 	util_destroy(id);
 	rdma_destroy_event_channel(ch);
 	util_all_gone();
