@@ -176,6 +176,9 @@ static int serve(int fd, uint32_t cmd, const void *in)
 	return 0;
 }
 
+/* Runs while CONNECT is in the kernel, as it is for long with siw. */
+static void (*while_connecting)(void);
+
 ssize_t __wrap_write(int fd, const void *buf, size_t len)
 {
 	const struct rdma_ucm_cmd_hdr *hdr = buf;
@@ -185,6 +188,8 @@ ssize_t __wrap_write(int fd, const void *buf, size_t len)
 		return __real_write(fd, buf, len);
 	iw_copy(copy, sizeof(copy), hdr + 1, hdr->in);
 	k.commands[hdr->cmd]++;
+	if (hdr->cmd == RDMA_USER_CM_CMD_CONNECT && while_connecting)
+		while_connecting();
 	errno = (int)hdr->cmd == k.fail_cmd ? k.fail_errno : serve(fd, hdr->cmd, copy);
 	return errno ? -1 : (ssize_t)len;
 }
@@ -616,6 +621,31 @@ Test(kdev, connect__a_failed_call_owes_nothing, .init = setup)
 	k.fail_errno = ECONNREFUSED;
 	cr_assert_eq(iw_cm_connect(id, &param), -ECONNREFUSED);
 	iw_cm_destroy(id);
+	cr_assert_eq(kpark_count(), 0);
+	finish(NULL);
+}
+
+static struct iw_cm_id *connecting;
+
+static void give_up(void)
+{
+	cr_assert_eq(iw_cm_disconnect(connecting, false), 0);
+}
+
+/* Once, by event: the program must not be told to try again besides. */
+Test(kdev, connect__fails_after_it_was_given_up, .init = setup)
+{
+	struct iw_cm_conn_param param = { .qp_num = 1 };
+
+	connecting = make();
+	while_connecting = give_up;
+	k.fail_cmd = RDMA_USER_CM_CMD_CONNECT;
+	k.fail_errno = ECONNREFUSED;
+	cr_assert_eq(iw_cm_connect(connecting, &param), 0);
+	cr_assert_eq(nseen, 1);
+	cr_assert_eq(seen[0].type, IW_CM_EVENT_CONNECT_REPLY);
+	cr_assert_eq(seen[0].status, -ECANCELED);
+	iw_cm_destroy(connecting);
 	cr_assert_eq(kpark_count(), 0);
 	finish(NULL);
 }

@@ -375,6 +375,16 @@ static int kdev_listen(struct iw_cm_id *id, void *drv, int backlog)
 	return ucma_listen(kid_fd(kid), kid->kernel_id, backlog);
 }
 
+/*
+ * A failed call owes no outcome, but a disconnect may have told one meanwhile:
+ * then the attempt has ended by event.
+ */
+static int attempt_failed(struct kid *kid, int error)
+{
+	kid_attempt(kid, false);
+	return kid_is_cancelled(kid) ? 0 : error;
+}
+
 static int kdev_connect(struct iw_cm_id *id, void *drv, const struct iw_cm_conn_param *param)
 {
 	struct rdma_ucm_conn_param uparam;
@@ -388,9 +398,7 @@ static int kdev_connect(struct iw_cm_id *id, void *drv, const struct iw_cm_conn_
 		return ret;
 	kid_attempt(kid, true);
 	ret = ucma_connect(kid_fd(kid), kid->kernel_id, &uparam);
-	if (ret)
-		kid_attempt(kid, false);
-	return ret;
+	return ret ? attempt_failed(kid, ret) : 0;
 }
 
 static int kdev_accept(struct iw_cm_id *id, void *drv, const struct iw_cm_conn_param *param)
@@ -404,9 +412,7 @@ static int kdev_accept(struct iw_cm_id *id, void *drv, const struct iw_cm_conn_p
 		return ret;
 	kid_attempt(kid, true);
 	ret = ucma_accept(kid_fd(kid), kid->kernel_id, kid->handle, &uparam);
-	if (ret)
-		kid_attempt(kid, false);
-	return ret;
+	return ret ? attempt_failed(kid, ret) : 0;
 }
 
 static int reject(struct iw_cm_id *id, void *drv, const void *private_data, size_t len)
