@@ -27,7 +27,10 @@ static struct shim_device *find_open(int index, uint64_t guid)
 
 	iw_assert_held(&devices_lock);
 	TAILQ_FOREACH (d, &devices, link) {
-		if (!d->gone && names_device(index, guid, d->index, d->guid))
+		/* A context opened by the parent is of no use in a forked child. */
+		if (d->gone || d->generation != shim_generation())
+			continue;
+		if (names_device(index, guid, d->index, d->guid))
 			return d;
 	}
 	return NULL;
@@ -73,6 +76,7 @@ static int open_device(struct ibv_device *dev, struct shim_device **out)
 	rc = read_limits(d);
 	if (rc)
 		goto close_device;
+	d->generation = shim_generation();
 	d->index = ibv_get_device_index(dev);
 	d->guid = ibv_get_device_guid(dev);
 	TAILQ_INSERT_TAIL(&devices, d, link);

@@ -232,8 +232,9 @@ struct shim_device {
 	struct ibv_pd *pd;
 	uint64_t guid;
 	int index;
-	unsigned int users; /* ids bound to it */
-	bool handed_out;    /* by rdma_get_devices: open for good */
+	unsigned int users;	 /* ids bound to it */
+	unsigned int generation; /* of the process that opened it */
+	bool handed_out;	 /* by rdma_get_devices: open for good */
 	bool gone;
 	uint8_t max_responder_resources;
 	uint8_t max_initiator_depth;

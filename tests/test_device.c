@@ -3,6 +3,8 @@
  * Devices: opened when needed and once, removed, listed.
  */
 #include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "tests/shim_util.h"
 
@@ -150,6 +152,25 @@ Test(device, removal__with_the_pd_still_in_use)
 }
 
 /* ---- rdma_get_devices */
+
+Test(device, fork__a_child_opens_its_own, .timeout = 30)
+{
+	struct rdma_event_channel *ch = util_channel();
+	struct rdma_cm_id *id = bound(ch, 0);
+	pid_t pid = fork();
+	int status;
+
+	if (!pid) {
+		struct rdma_cm_id *own = bound(util_channel(), 0);
+
+		_exit(own->verbs == id->verbs || own->pd == id->pd);
+	}
+	cr_assert_eq(waitpid(pid, &status, 0), pid);
+	cr_assert_eq(status, 0);
+	util_destroy(id);
+	rdma_destroy_event_channel(ch);
+	util_all_gone();
+}
 
 Test(get_devices, list__the_contexts_that_ids_use)
 {
