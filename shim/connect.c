@@ -262,13 +262,13 @@ IW_EXPORT int rdma_notify(struct rdma_cm_id *id, enum ibv_event_type event)
 	return shim_return(rc);
 }
 
-/* Whether DISCONNECTED is still to come to a synchronous id. */
+/* Whether DISCONNECTED is still to come to a synchronous id; not once its device has gone. */
 static bool end_is_due(struct shim_id *id)
 {
 	bool due;
 
 	iw_lock(&id->lock);
-	due = id->established && !id->closed;
+	due = id->established && !id->closed && !id->removed;
 	iw_unlock(&id->lock);
 	return due;
 }

@@ -364,6 +364,18 @@ Test(event, sync__a_whole_connection_and_disconnect_twice, .timeout = 30)
 	end_sync_pair(&p);
 }
 
+Test(event, sync__disconnect_of_a_removed_device_waits_for_nothing, .timeout = 30)
+{
+	struct sync_pair p = sync_pair();
+
+	fake_fail(FAKE_DISCONNECT, -ENODEV);
+	fake_post_plain(p.client, IW_CM_EVENT_DEVICE_GONE, 0);
+	fails_with(ENODEV, rdma_disconnect(p.client));
+	fails_with(ENODEV, rdma_disconnect(p.client)); /* finds the removal */
+	succeeds(rdma_disconnect(p.client));
+	end_sync_pair(&p);
+}
+
 Test(event, sync__reject_is_econnrefused_with_data_readable, .timeout = 30)
 {
 	struct rdma_event_channel *ch = util_channel();
