@@ -133,16 +133,25 @@ static void drop_queue(struct shim_channel *c)
 	}
 }
 
-void shim_channel_free(struct shim_channel *c)
+/*
+ * In a forked child of a parent's channel, too: its copy of the kernel's file
+ * would keep the connections alive after the parent.
+ */
+static void close_all(struct shim_channel *c)
 {
-	c->magic = 0;
-	orphan_ids(c);
-	drop_queue(c);
 	for (int kind = 0; kind < IW_DRIVER_NKINDS; kind++)
 		if (c->sources[kind])
 			iw_driver_get(kind)->source_close(c->sources[kind]);
 	close(c->wake_fd);
 	close(c->ch.fd);
+}
+
+void shim_channel_free(struct shim_channel *c)
+{
+	c->magic = 0;
+	orphan_ids(c);
+	drop_queue(c);
+	close_all(c);
 	iw_lock_fini(&c->lock);
 	free(c);
 }
@@ -383,11 +392,9 @@ IW_EXPORT void rdma_destroy_event_channel(struct rdma_event_channel *channel)
 	int rc = shim_channel_check(channel, &c);
 
 	if (rc == -EACCES) {
-		/* The parent's: let go of our copies of its descriptors. */
 		c = (struct shim_channel *)(void *)channel;
 		c->magic = 0;
-		close(c->wake_fd);
-		close(c->ch.fd);
+		close_all(c);
 		return;
 	}
 	if (!rc)

@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "shim/shim.h"
 #include "tests/shim_util.h"
 
 static void set_blocking(struct rdma_event_channel *ch, bool blocking)
@@ -584,6 +585,12 @@ static void use_all(struct pair *p, struct rdma_event_channel *other, struct rdm
 	rdma_destroy_event_channel(p->ch);
 }
 
+/* A driver's file that stays open in the child outlives the parent's connections. */
+static int source_fd(struct rdma_event_channel *ch)
+{
+	return ((struct shim_channel *)(void *)ch)->source_fds[IW_DRIVER_KERNEL];
+}
+
 Test(channel, fork__the_child_is_refused_and_the_parent_unharmed, .timeout = 30)
 {
 	struct pair p = util_pair();
@@ -594,7 +601,9 @@ Test(channel, fork__the_child_is_refused_and_the_parent_unharmed, .timeout = 30)
 		struct rdma_event_channel *own = util_channel();
 
 		cr_assert_not_null(own);
+		cr_assert_neq(fcntl(source_fd(p.ch), F_GETFD), -1);
 		use_all(&p, own, NULL);
+		cr_assert_eq(fcntl(source_fd(p.ch), F_GETFD), -1);
 		util_destroy(util_id(own));
 		rdma_destroy_event_channel(own);
 		_exit(0);
