@@ -123,10 +123,17 @@ static void orphan_ids(struct shim_channel *c)
 	}
 }
 
+/* A request that is dropped takes its child along: what the child owns goes first. */
 static void drop_queue(struct shim_channel *c)
 {
-	struct shim_event *ev;
+	struct shim_event *ev, *next;
 
+	TAILQ_FOREACH_SAFE (ev, &c->queue, link, next) {
+		if (ev->ev.event == RDMA_CM_EVENT_CONNECT_REQUEST)
+			continue;
+		TAILQ_REMOVE(&c->queue, ev, link);
+		shim_event_drop(ev);
+	}
 	while ((ev = TAILQ_FIRST(&c->queue))) {
 		TAILQ_REMOVE(&c->queue, ev, link);
 		shim_event_drop(ev);

@@ -550,6 +550,28 @@ Test(channel, destroy__closes_connections_and_drops_unread_requests)
 	util_all_gone();
 }
 
+/* For the sanitizers: the child's event lives in the child. */
+Test(channel, destroy__drops_a_request_whose_child_has_an_event)
+{
+	struct rdma_event_channel *server = util_channel(), *ch = util_channel();
+	struct shim_channel *priv = (struct shim_channel *)(void *)server;
+	struct iw_cm_event gone = { .type = IW_CM_EVENT_DEVICE_GONE };
+	struct rdma_cm_id *listener = util_listen(server, PORT);
+	struct rdma_cm_id *client = util_client(ch, PORT);
+
+	succeeds(rdma_connect(client, NULL));
+	fake_pump(listener);
+	cr_assert_not(TAILQ_EMPTY(&priv->queue));
+	fake_post_now(TAILQ_FIRST(&priv->queue)->ev.id, &gone);
+	cr_assert_not_null(TAILQ_NEXT(TAILQ_FIRST(&priv->queue), link));
+	rdma_destroy_event_channel(server);
+	cr_assert_eq(util_expect(ch, RDMA_CM_EVENT_REJECTED), -ECONNRESET);
+	util_destroy(listener);
+	util_destroy(client);
+	rdma_destroy_event_channel(ch);
+	util_all_gone();
+}
+
 /* ---- forks */
 
 static void use_all(struct pair *p, struct rdma_event_channel *other, struct rdma_cm_event *ev)
