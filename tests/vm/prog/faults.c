@@ -166,8 +166,8 @@ static int connect_sync(struct session *s, uint16_t port)
 	}
 	if (ret)
 		return -1;
-	STEP(server.ret);
-	return 0;
+	errno = server.err;
+	return server.ret ? failed("serve") : 0;
 }
 
 static int run_session(struct session *s)
