@@ -6,7 +6,7 @@
 prog=$BUILD/tests/vm/prog/stress
 [ -x "$prog" ] || bail "there is no $prog: make check-progs"
 
-seconds=15
+seconds=10
 [ -z "$SAN_RUNTIME" ] || seconds=40
 supp=$SRC/tests/vm/prog
 export TSAN_OPTIONS="suppressions=$supp/tsan.supp exitcode=66 history_size=4"
