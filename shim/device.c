@@ -41,21 +41,23 @@ static uint8_t clamp_u8(int value)
 	return value > UINT8_MAX ? UINT8_MAX : (uint8_t)value;
 }
 
-static int read_limits(struct shim_device *d)
-{
-	struct ibv_device_attr attr;
-	int rc = ibv_query_device(d->verbs, &attr);
-
-	if (rc)
-		return -rc;
-	d->max_responder_resources = clamp_u8(attr.max_qp_rd_atom);
-	d->max_initiator_depth = clamp_u8(attr.max_qp_init_rd_atom);
-	return 0;
-}
-
 static int errno_or(int otherwise)
 {
 	return errno ? -errno : otherwise;
+}
+
+static int read_limits(struct shim_device *d)
+{
+	struct ibv_device_attr attr;
+	int rc;
+
+	errno = 0;
+	rc = ibv_query_device(d->verbs, &attr);
+	if (rc) /* some providers return -1 */
+		return rc < 0 ? errno_or(-EIO) : -rc;
+	d->max_responder_resources = clamp_u8(attr.max_qp_rd_atom);
+	d->max_initiator_depth = clamp_u8(attr.max_qp_init_rd_atom);
+	return 0;
 }
 
 static int open_device(struct ibv_device *dev, struct shim_device **out)

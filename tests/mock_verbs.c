@@ -116,7 +116,7 @@ static int called(enum mock_call call)
 	fail_with[call] = 0;
 	pthread_mutex_unlock(&lock);
 	if (error)
-		errno = error;
+		errno = error < 0 ? EIO : error;
 	return error;
 }
 

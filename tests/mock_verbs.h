@@ -26,7 +26,7 @@ enum mock_call {
 	MOCK_NCALLS
 };
 
-/* The next @call fails with @error (positive errno), once. */
+/* The next @call fails with @error (positive errno, or -1 as some providers do), once. */
 void mock_verbs_fail(enum mock_call call, int error);
 /* How often it was made, failures included. */
 unsigned int mock_verbs_calls(enum mock_call call);

@@ -153,6 +153,21 @@ Test(device, removal__with_the_pd_still_in_use)
 
 /* ---- rdma_get_devices */
 
+Test(device, open__a_provider_that_returns_minus_one)
+{
+	struct rdma_event_channel *ch = util_channel();
+	struct sockaddr_in addr = fake_addr(0, 0);
+	struct rdma_cm_id *id = util_id(ch);
+
+	mock_verbs_fail(MOCK_QUERY_DEVICE, -1);
+	cr_assert_eq(rdma_bind_addr(id, (struct sockaddr *)&addr), -1);
+	cr_assert_eq(errno, EIO);
+	cr_assert_null(id->verbs);
+	util_destroy(id);
+	rdma_destroy_event_channel(ch);
+	util_all_gone();
+}
+
 Test(device, fork__a_child_opens_its_own, .timeout = 30)
 {
 	struct rdma_event_channel *ch = util_channel();
