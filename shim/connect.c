@@ -86,11 +86,16 @@ static int connect_param(struct shim_id *id, const struct rdma_conn_param *param
 	return rc;
 }
 
-/* ROUTE_RESOLVED -> CONNECT, and back if the call itself fails. */
+/*
+ * ROUTE_RESOLVED -> CONNECT, and back if the call itself fails. Here and below:
+ * once a call has caused an event, another thread may retrieve it and destroy
+ * the id, so an asynchronous id is not touched any more.
+ */
 static int do_connect(struct shim_id *id, const struct rdma_conn_param *param)
 {
 	struct iw_cm_conn_param out = { 0 };
 	struct iw_cm_id *cm = shim_id_cm(id);
+	const bool sync = id->sync;
 	int rc;
 
 	if (!cm || shim_id_state(id) != SHIM_ROUTE_RESOLVED)
@@ -108,7 +113,7 @@ static int do_connect(struct shim_id *id, const struct rdma_conn_param *param)
 	rc = iw_cm_connect(cm, &out);
 	if (rc)
 		goto back;
-	return shim_complete(id, RDMA_CM_EVENT_ESTABLISHED);
+	return sync ? shim_complete(id, RDMA_CM_EVENT_ESTABLISHED) : 0;
 
 back:
 	shim_id_set_state(id, SHIM_ROUTE_RESOLVED);
@@ -185,6 +190,7 @@ static int accept_param(struct shim_id *id, const struct rdma_conn_param *param,
 
 static int do_accept(struct shim_id *id, const struct rdma_conn_param *param)
 {
+	const bool wait = id->sync && is_stream(id);
 	struct iw_cm_conn_param out = { 0 };
 	int rc;
 
@@ -203,7 +209,7 @@ static int do_accept(struct shim_id *id, const struct rdma_conn_param *param)
 		shim_events_unpromise(id, 2);
 		return rc;
 	}
-	return is_stream(id) ? shim_complete(id, RDMA_CM_EVENT_ESTABLISHED) : 0;
+	return wait ? shim_complete(id, RDMA_CM_EVENT_ESTABLISHED) : 0;
 }
 
 IW_EXPORT int rdma_accept(struct rdma_cm_id *id, struct rdma_conn_param *conn_param)
@@ -280,6 +286,7 @@ static bool end_is_due(struct shim_id *id)
  */
 static int do_disconnect(struct shim_id *id)
 {
+	const bool sync = id->sync;
 	int rc;
 
 	if (!id->cm || !id->device)
@@ -287,7 +294,7 @@ static int do_disconnect(struct shim_id *id)
 	rc = iw_cm_disconnect(id->cm, false);
 	if (rc == -EINVAL && id->passive)
 		return 0;
-	if (rc || !id->sync || !end_is_due(id))
+	if (rc || !sync || !end_is_due(id))
 		return rc;
 	return shim_complete(id, RDMA_CM_EVENT_DISCONNECTED);
 }

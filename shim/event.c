@@ -429,8 +429,6 @@ int shim_complete(struct shim_id *id, enum rdma_cm_event_type want)
 	struct shim_event *event;
 	int rc;
 
-	if (!id->sync)
-		return 0;
 	do {
 		if (id->id.event) {
 			shim_event_ack(shim_event_of(id->id.event));

@@ -202,6 +202,7 @@ static int resolve_addr(struct shim_id *id, const struct sockaddr *src, const st
 	struct sockaddr_storage to = { 0 };
 	const struct sockaddr *from = src && src->sa_family ? src : NULL;
 	const struct sockaddr *bound = &id->id.route.addr.src_addr; /* family 0: not yet */
+	const bool sync = id->sync;
 	enum shim_state was;
 	struct iw_cm_id *cm;
 	int rc = check_pair(id, src, dst);
@@ -227,7 +228,7 @@ static int resolve_addr(struct shim_id *id, const struct sockaddr *src, const st
 				timeout_ms);
 	if (rc)
 		goto forget;
-	return shim_complete(id, RDMA_CM_EVENT_ADDR_RESOLVED);
+	return sync ? shim_complete(id, RDMA_CM_EVENT_ADDR_RESOLVED) : 0;
 
 forget:
 	memset(&id->id.route.addr.dst_storage, 0, sizeof(to));
@@ -251,6 +252,7 @@ IW_EXPORT int rdma_resolve_addr(struct rdma_cm_id *id, struct sockaddr *src_addr
 static int resolve_route(struct shim_id *id, int timeout_ms)
 {
 	struct iw_cm_id *cm = shim_id_cm(id);
+	const bool sync = id->sync;
 	int rc;
 
 	if (!timeout_ms || !cm)
@@ -265,7 +267,7 @@ static int resolve_route(struct shim_id *id, int timeout_ms)
 	rc = iw_cm_resolve_route(cm, timeout_ms);
 	if (rc)
 		goto back;
-	return shim_complete(id, RDMA_CM_EVENT_ROUTE_RESOLVED);
+	return sync ? shim_complete(id, RDMA_CM_EVENT_ROUTE_RESOLVED) : 0;
 
 back:
 	shim_id_set_state(id, SHIM_ADDR_RESOLVED);

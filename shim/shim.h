@@ -192,7 +192,6 @@ void shim_event_hand_out(struct shim_event *event);
 /*
  * For synchronous ids: acknowledges the last event, waits for the next, keeps
  * it in id->event. 0 if it is @want with status 0; otherwise what it means.
- * Asynchronous ids: 0 at once.
  */
 int shim_complete(struct shim_id *id, enum rdma_cm_event_type want);
 
