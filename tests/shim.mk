@@ -11,7 +11,7 @@ libshimtest_la_CFLAGS = $(SHIM_TEST_CFLAGS)
 libshimtest_la_LIBADD = libiwshim.la libiwshim_pure.la libiwcm.la libiwbase.la
 
 IW_TESTS += tests/test_channel tests/test_id tests/test_event tests/test_resolve \
-	tests/test_connect tests/test_qp tests/test_device
+	tests/test_connect tests/test_qp tests/test_device tests/test_shim_stress
 tests_test_channel_SOURCES = tests/test_channel.c
 tests_test_channel_CFLAGS = $(SHIM_TEST_CFLAGS)
 tests_test_channel_LDADD = $(SHIM_TEST_LIBS)
@@ -33,3 +33,6 @@ tests_test_qp_LDADD = $(SHIM_TEST_LIBS)
 tests_test_device_SOURCES = tests/test_device.c
 tests_test_device_CFLAGS = $(SHIM_TEST_CFLAGS)
 tests_test_device_LDADD = $(SHIM_TEST_LIBS)
+tests_test_shim_stress_SOURCES = tests/test_shim_stress.c
+tests_test_shim_stress_CFLAGS = $(SHIM_TEST_CFLAGS)
+tests_test_shim_stress_LDADD = $(SHIM_TEST_LIBS)

@@ -461,7 +461,8 @@ static void id_gone(struct iw_cm_id *cm, void *drv)
 	struct fake_id *f = drv, *other;
 
 	pthread_mutex_lock(&lock);
-	f->cm = cm; /* of a child: before its maker could say */
+	if (!f->cm)
+		f->cm = cm; /* a child, before its maker could say */
 	part(f, -ECONNRESET);
 	forget_events(f);
 	forget_requests_of(f);

@@ -208,7 +208,7 @@ void *util_join(struct later *l)
 }
 
 /* Criterion's runner forgets a few bytes for tests with a time limit. */
-const char *__lsan_default_suppressions(void);
+__attribute__((visibility("default"))) const char *__lsan_default_suppressions(void);
 
 const char *__lsan_default_suppressions(void)
 {
