@@ -9,17 +9,7 @@
 
 #include "base/fault.h"
 
-void iw_lock_init(struct iw_lock *lock)
-{
-	pthread_mutex_init(&lock->mutex, NULL);
-	lock->held = false;
-}
-
-void iw_lock_fini(struct iw_lock *lock)
-{
-	pthread_mutex_destroy(&lock->mutex);
-}
-
+#ifdef IW_DEBUG
 static void lock_taken(struct iw_lock *lock)
 {
 	__atomic_store_n(&lock->owner, pthread_self(), __ATOMIC_RELAXED);
@@ -56,6 +46,26 @@ void iw_assert_held_at(const struct iw_lock *lock, const char *where)
 		return;
 	fprintf(stderr, "iwshim: %s called without its lock\n", where);
 	abort();
+}
+#else
+static void lock_taken(struct iw_lock *lock)
+{
+}
+
+static void lock_left(struct iw_lock *lock)
+{
+}
+#endif
+
+void iw_lock_init(struct iw_lock *lock)
+{
+	pthread_mutex_init(&lock->mutex, NULL);
+	lock_left(lock);
+}
+
+void iw_lock_fini(struct iw_lock *lock)
+{
+	pthread_mutex_destroy(&lock->mutex);
 }
 
 void iw_cond_init(struct iw_cond *cond)
@@ -96,16 +106,6 @@ bool iw_cond_wait_ms(struct iw_cond *cond, struct iw_lock *lock, unsigned int ms
 	rc = pthread_cond_timedwait(&cond->cond, &lock->mutex, &until);
 	lock_taken(lock);
 	return rc != ETIMEDOUT;
-}
-
-void iw_cond_signal(struct iw_cond *cond)
-{
-	pthread_cond_signal(&cond->cond);
-}
-
-void iw_cond_broadcast(struct iw_cond *cond)
-{
-	pthread_cond_broadcast(&cond->cond);
 }
 
 int iw_thread_start(void *(*fn)(void *), void *arg, const char *name)

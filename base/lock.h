@@ -13,8 +13,10 @@
 
 struct iw_lock {
 	pthread_mutex_t mutex;
+#ifdef IW_DEBUG
 	pthread_t owner; /* valid while @held; written by the holder only */
 	bool held;
+#endif
 };
 
 struct iw_cond {
@@ -47,30 +49,48 @@ static inline bool iw_thread_is_self(iw_thread_id thread)
 /* Cannot fail: default attributes allocate nothing on glibc. */
 void iw_lock_init(struct iw_lock *lock);
 void iw_lock_fini(struct iw_lock *lock);
-void iw_lock(struct iw_lock *lock);
-void iw_unlock(struct iw_lock *lock);
-
-/* True if the calling thread holds @lock; for iw_assert_held alone. */
-bool iw_lock_is_mine(const struct iw_lock *lock);
 
 /*
- * A programming error of ours, never reachable by input: aborts in builds with
- * --enable-debug, compiles to nothing otherwise.
+ * iw_assert_held() finds a programming error of ours, never reachable by
+ * input: it aborts in builds with --enable-debug and compiles to nothing
+ * otherwise, as does what it costs to know the owner.
  */
 #ifdef IW_DEBUG
+void iw_lock(struct iw_lock *lock);
+void iw_unlock(struct iw_lock *lock);
+/* True if the calling thread holds @lock. */
+bool iw_lock_is_mine(const struct iw_lock *lock);
+void iw_assert_held_at(const struct iw_lock *lock, const char *where);
 #define iw_assert_held(lock) iw_assert_held_at(lock, __func__)
 #else
+static inline void iw_lock(struct iw_lock *lock)
+{
+	pthread_mutex_lock(&lock->mutex);
+}
+
+static inline void iw_unlock(struct iw_lock *lock)
+{
+	pthread_mutex_unlock(&lock->mutex);
+}
+
 #define iw_assert_held(lock) ((void)(lock))
 #endif
-void iw_assert_held_at(const struct iw_lock *lock, const char *where);
 
 void iw_cond_init(struct iw_cond *cond);
 void iw_cond_fini(struct iw_cond *cond);
 void iw_cond_wait(struct iw_cond *cond, struct iw_lock *lock);
 /* Waits at most @ms milliseconds (monotonic); false if the time ran out. */
 bool iw_cond_wait_ms(struct iw_cond *cond, struct iw_lock *lock, unsigned int ms);
-void iw_cond_signal(struct iw_cond *cond);
-void iw_cond_broadcast(struct iw_cond *cond);
+
+static inline void iw_cond_signal(struct iw_cond *cond)
+{
+	pthread_cond_signal(&cond->cond);
+}
+
+static inline void iw_cond_broadcast(struct iw_cond *cond)
+{
+	pthread_cond_broadcast(&cond->cond);
+}
 
 /*
  * Starts a detached thread with all signals blocked, so that no handler of the

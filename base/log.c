@@ -51,17 +51,13 @@ static void log_init(void)
 	__atomic_store_n(&iw_log_threshold, level, __ATOMIC_RELEASE);
 }
 
-bool iw_log_enabled(enum iw_log_level level)
+int iw_log_read_environment(void)
 {
-	int saved, threshold = __atomic_load_n(&iw_log_threshold, __ATOMIC_ACQUIRE);
+	int saved = errno;
 
-	if (threshold < 0) {
-		saved = errno;
-		pthread_once(&log_once, log_init);
-		threshold = __atomic_load_n(&iw_log_threshold, __ATOMIC_ACQUIRE);
-		errno = saved;
-	}
-	return (int)level <= threshold;
+	pthread_once(&log_once, log_init);
+	errno = saved;
+	return __atomic_load_n(&iw_log_threshold, __ATOMIC_ACQUIRE);
 }
 
 void iw_log_write(enum iw_log_level level, const char *fmt, ...)

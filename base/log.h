@@ -20,9 +20,18 @@ enum iw_log_level {
 
 extern int iw_log_threshold; /* negative until the environment was read */
 
-bool iw_log_enabled(enum iw_log_level level);
+int iw_log_read_environment(void);
 void iw_log_write(enum iw_log_level level, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
+
+static inline bool iw_log_enabled(enum iw_log_level level)
+{
+	int threshold = __atomic_load_n(&iw_log_threshold, __ATOMIC_ACQUIRE);
+
+	if (__builtin_expect(threshold < 0, 0))
+		threshold = iw_log_read_environment();
+	return (int)level <= threshold;
+}
 
 #define iw_log(level, ...)                                \
 	do {                                              \
