@@ -1,0 +1,397 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/*
+ * The ops of the driver in memory: addresses, and connections between the ids
+ * of the process.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+
+#include "tests/mock_verbs.h"
+#include "tests/shim_fake_net.h"
+
+/* Under the lock. */
+static uint16_t next_port = 40000;
+static struct iw_cm_conn_param last_param;
+static int last_backlog;
+
+struct iw_cm_conn_param fake_last_param(void)
+{
+	return last_param;
+}
+
+int fake_last_backlog(void)
+{
+	return last_backlog;
+}
+
+/* ---- addresses */
+
+struct sockaddr_in fake_addr(int device, uint16_t port)
+{
+	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_port = htons(port) };
+
+	sin.sin_addr.s_addr = htonl(0x0a000001u | (uint32_t)device << 8);
+	return sin;
+}
+
+struct sockaddr_in6 fake_addr6(int device, uint16_t port)
+{
+	struct sockaddr_in6 sin6 = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
+
+	sin6.sin6_addr.s6_addr[0] = 0xfd;
+	sin6.sin6_addr.s6_addr[2] = (uint8_t)device;
+	sin6.sin6_addr.s6_addr[15] = 1;
+	return sin6;
+}
+
+static uint16_t *port_in(struct sockaddr_storage *ss)
+{
+	return ss->ss_family == AF_INET6 ? &((struct sockaddr_in6 *)ss)->sin6_port
+					 : &((struct sockaddr_in *)ss)->sin_port;
+}
+
+static size_t size_of(const struct sockaddr *addr)
+{
+	return addr->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
+					   : sizeof(struct sockaddr_in);
+}
+
+/* The device behind an address of the documented form; -1: none. */
+int fake_device_of(const struct sockaddr *addr)
+{
+	const struct sockaddr_in6 *v6 = (const void *)addr;
+	const struct sockaddr_in *v4 = (const void *)addr;
+	uint32_t ip = ntohl(v4->sin_addr.s_addr);
+	int device;
+
+	if (addr->sa_family == AF_INET6)
+		device = v6->sin6_addr.s6_addr[0] == 0xfd ? v6->sin6_addr.s6_addr[2] : -1;
+	else
+		device = ip >> 16 == 0x0a00 ? (int)(ip >> 8 & 0xff) : -1;
+	return device < MOCK_NDEVICES ? device : -1;
+}
+
+static bool is_local(const struct sockaddr *addr)
+{
+	const struct sockaddr_in *v4 = (const void *)addr;
+
+	return addr->sa_family != AF_INET || ntohl(v4->sin_addr.s_addr) >> 16 != 0x0a09;
+}
+
+static bool is_any(const struct sockaddr *addr)
+{
+	const struct sockaddr_in6 *v6 = (const void *)addr;
+	const struct sockaddr_in *v4 = (const void *)addr;
+
+	return addr->sa_family == AF_INET6 ? IN6_IS_ADDR_UNSPECIFIED(&v6->sin6_addr)
+					   : !v4->sin_addr.s_addr;
+}
+
+static bool is_loopback(const struct sockaddr *addr)
+{
+	const struct sockaddr_in *v4 = (const void *)addr;
+
+	return addr->sa_family == AF_INET && ntohl(v4->sin_addr.s_addr) >> 24 == 127;
+}
+
+/* ---- ops */
+
+static bool taken(struct fake_id *f, struct sockaddr_storage *addr)
+{
+	struct fake_id *other;
+
+	TAILQ_FOREACH (other, &fake_ids, link)
+		if (other != f && !other->listener && other->src.ss_family == addr->ss_family &&
+		    *port_in(&other->src) == *port_in(addr) && !(f->reuse && other->reuse))
+			return true;
+	return false;
+}
+
+/* Under the lock. */
+static int bind_to(struct fake_id *f, const struct sockaddr *addr)
+{
+	struct sockaddr_storage ss = { 0 };
+
+	memcpy(&ss, addr, size_of(addr));
+	if (!is_local(addr))
+		return -EADDRNOTAVAIL;
+	f->device = fake_device_of(addr);
+	if (f->device < 0 && !is_any(addr) && !is_loopback(addr))
+		return -ENODEV;
+	if (*port_in(&ss) && taken(f, &ss))
+		return -EADDRINUSE;
+	if (!*port_in(&ss))
+		*port_in(&ss) = htons(next_port++);
+	f->src = ss;
+	return 0;
+}
+
+static int op_bind(struct iw_cm_id *cm, void *drv, const struct sockaddr *addr)
+{
+	struct fake_id *f = drv;
+	int rc = fake_called(FAKE_BIND);
+
+	if (rc)
+		return rc;
+	pthread_mutex_lock(&fake_lock);
+	rc = f->src.ss_family ? -EINVAL : bind_to(f, addr);
+	pthread_mutex_unlock(&fake_lock);
+	return rc;
+}
+
+static int op_resolve_addr(struct iw_cm_id *cm, void *drv, const struct sockaddr *src,
+			   const struct sockaddr *dst, int timeout_ms)
+{
+	int rc = fake_called(FAKE_RESOLVE_ADDR), status = fake_called(FAKE_ADDR_EVENT);
+	struct sockaddr_in any = fake_addr(0, 0);
+	struct sockaddr_in6 any6 = fake_addr6(0, 0);
+	struct fake_id *f = drv;
+
+	if (rc)
+		return rc;
+	pthread_mutex_lock(&fake_lock);
+	if (!src)
+		src = dst->sa_family == AF_INET6 ? (struct sockaddr *)&any6
+						 : (struct sockaddr *)&any;
+	if (!status && (!f->src.ss_family || f->device < 0))
+		rc = bind_to(f, src);
+	memcpy(&f->dst, dst, size_of(dst));
+	if (!rc && !fake_holding)
+		fake_put_plain(f, IW_CM_EVENT_ADDR, status);
+	pthread_mutex_unlock(&fake_lock);
+	return rc;
+}
+
+static int op_resolve_route(struct iw_cm_id *cm, void *drv, int timeout_ms)
+{
+	int rc = fake_called(FAKE_RESOLVE_ROUTE), status = fake_called(FAKE_ROUTE_EVENT);
+
+	if (rc)
+		return rc;
+	pthread_mutex_lock(&fake_lock);
+	if (!fake_holding)
+		fake_put_plain(drv, IW_CM_EVENT_ROUTE, status);
+	pthread_mutex_unlock(&fake_lock);
+	return 0;
+}
+
+static int op_query(struct iw_cm_id *cm, void *drv, struct iw_cm_addr_info *info)
+{
+	struct fake_id *f = drv;
+	int rc = fake_called(FAKE_QUERY);
+
+	if (rc)
+		return rc;
+	pthread_mutex_lock(&fake_lock);
+	info->src = f->src;
+	info->dst = f->dst;
+	info->ibdev_index = f->device;
+	info->port_num = f->device >= 0 ? 1 : 0;
+	info->node_guid = f->device >= 0 ? MOCK_GUID(f->device) : 0;
+	pthread_mutex_unlock(&fake_lock);
+	return 0;
+}
+
+static int op_set_option(struct iw_cm_id *cm, void *drv, int level, int name, const void *val,
+			 size_t len)
+{
+	struct fake_id *f = drv;
+	int rc = fake_called(FAKE_SET_OPTION);
+
+	if (rc)
+		return rc;
+	pthread_mutex_lock(&fake_lock);
+	if (!level && name == RDMA_OPTION_ID_REUSEADDR)
+		f->reuse = true;
+	pthread_mutex_unlock(&fake_lock);
+	return 0;
+}
+
+static int op_notify(struct iw_cm_id *cm, void *drv, int event)
+{
+	return fake_called(FAKE_NOTIFY);
+}
+
+static int op_init_qp_attr(struct iw_cm_id *cm, void *drv, void *qp_attr, int *mask)
+{
+	int rc = fake_called(FAKE_INIT_QP_ATTR);
+
+	if (!rc)
+		*mask = IBV_QP_STATE | IBV_QP_ACCESS_FLAGS | IBV_QP_PORT;
+	return rc;
+}
+
+static int op_listen(struct iw_cm_id *cm, void *drv, int backlog)
+{
+	struct sockaddr_in any = { .sin_family = AF_INET };
+	struct fake_id *f = drv;
+	int rc = fake_called(FAKE_LISTEN);
+
+	if (rc)
+		return rc;
+	pthread_mutex_lock(&fake_lock);
+	last_backlog = backlog;
+	if (!f->src.ss_family)
+		rc = bind_to(f, (struct sockaddr *)&any);
+	f->listening = !rc;
+	pthread_mutex_unlock(&fake_lock);
+	return rc;
+}
+
+static struct fake_id *find_listener(struct sockaddr_storage *dst)
+{
+	struct fake_id *f;
+
+	TAILQ_FOREACH (f, &fake_ids, link)
+		if (f->listening && f->src.ss_family == dst->ss_family &&
+		    *port_in(&f->src) == *port_in(dst) &&
+		    (is_any((struct sockaddr *)&f->src) ||
+		     fake_device_of((struct sockaddr *)&f->src) ==
+			     fake_device_of((struct sockaddr *)dst)))
+			return f;
+	return NULL;
+}
+
+/* What one side says, as the other hears it. */
+static struct iw_cm_event event_of(enum iw_cm_event_type type, const struct iw_cm_conn_param *said)
+{
+	struct iw_cm_event ev = { .type = type };
+
+	ev.param.private_data = said->private_data;
+	ev.param.private_data_len = said->private_data_len;
+	ev.param.responder_resources = said->initiator_depth;
+	ev.param.initiator_depth = said->responder_resources;
+	return ev;
+}
+
+/* A connect without a listener is refused in the call, as siw does. */
+static int op_connect(struct iw_cm_id *cm, void *drv, const struct iw_cm_conn_param *param)
+{
+	struct iw_cm_event ev = event_of(IW_CM_EVENT_CONNECT_REQUEST, param);
+	struct fake_id *f = drv, *listener;
+	int rc = fake_called(FAKE_CONNECT);
+
+	if (rc)
+		return rc;
+	pthread_mutex_lock(&fake_lock);
+	last_param = *param;
+	listener = find_listener(&f->dst);
+	f->want = true;
+	if (listener)
+		fake_put(listener, f, &ev);
+	else if (!fake_holding)
+		rc = -ECONNREFUSED;
+	if (rc)
+		f->want = false;
+	pthread_mutex_unlock(&fake_lock);
+	return rc;
+}
+
+static int op_accept(struct iw_cm_id *cm, void *drv, const struct iw_cm_conn_param *param)
+{
+	struct iw_cm_event ev = event_of(IW_CM_EVENT_CONNECT_REPLY, param);
+	struct fake_id *f = drv;
+	int rc = fake_called(FAKE_ACCEPT);
+
+	if (rc)
+		return rc;
+	pthread_mutex_lock(&fake_lock);
+	last_param = *param;
+	if (f->peer) {
+		fake_put(f->peer, NULL, &ev);
+		f->peer->want = false;
+		f->peer->connected = f->connected = true;
+		fake_put_plain(f, IW_CM_EVENT_ESTABLISHED, 0);
+	} else {
+		rc = -ECONNRESET;
+	}
+	pthread_mutex_unlock(&fake_lock);
+	return rc;
+}
+
+static int op_reject(struct iw_cm_id *cm, void *drv, const void *private_data, size_t len)
+{
+	struct iw_cm_event ev = { .type = IW_CM_EVENT_CONNECT_REPLY, .status = -ECONNREFUSED };
+	struct fake_id *f = drv;
+	int rc = fake_called(FAKE_REJECT);
+
+	ev.param.private_data = private_data;
+	ev.param.private_data_len = (uint16_t)len;
+	pthread_mutex_lock(&fake_lock);
+	if (f->peer) {
+		f->peer->want = false;
+		f->peer->peer = NULL;
+		fake_put(f->peer, NULL, &ev);
+		f->peer = NULL;
+	}
+	pthread_mutex_unlock(&fake_lock);
+	return rc;
+}
+
+static int op_disconnect(struct iw_cm_id *cm, void *drv, bool abrupt)
+{
+	struct fake_id *f = drv;
+	int rc = fake_called(FAKE_DISCONNECT);
+
+	if (rc)
+		return rc;
+	pthread_mutex_lock(&fake_lock);
+	if (f->connected)
+		fake_put_plain(f, IW_CM_EVENT_CLOSE, 0);
+	else if (f->want)
+		fake_put_plain(f, IW_CM_EVENT_CONNECT_REPLY, -ECONNABORTED);
+	f->connected = false;
+	fake_forget_requests_of(f);
+	fake_part(f, -ECONNRESET);
+	pthread_mutex_unlock(&fake_lock);
+	return 0;
+}
+
+static int op_modify_qp(struct iw_cm_id *cm, void *drv, void *qp, enum iw_qp_state to)
+{
+	return fake_called(FAKE_MODIFY_QP);
+}
+
+static int op_migrate(struct iw_cm_id *cm, void *drv, void *source)
+{
+	struct fake_event *e, *next;
+	struct fake_id *f = drv;
+	struct iw_source *to = source;
+	int rc = fake_called(FAKE_MIGRATE);
+
+	if (rc)
+		return rc;
+	pthread_mutex_lock(&fake_lock);
+	TAILQ_FOREACH_SAFE (e, &f->source->queue, link, next) {
+		if (e->id != f)
+			continue;
+		fake_take(f->source, e);
+		TAILQ_INSERT_TAIL(&to->queue, e, link);
+		eventfd_write(to->fd, 1);
+	}
+	f->source = to;
+	pthread_mutex_unlock(&fake_lock);
+	return 0;
+}
+
+const struct iw_cm_driver_ops fake_ops = {
+	.name = "fake",
+	.id_new = fake_id_new,
+	.id_gone = fake_id_gone,
+	.bind = op_bind,
+	.resolve_addr = op_resolve_addr,
+	.resolve_route = op_resolve_route,
+	.query = op_query,
+	.set_option = op_set_option,
+	.notify = op_notify,
+	.init_qp_attr = op_init_qp_attr,
+	.listen = op_listen,
+	.connect = op_connect,
+	.accept = op_accept,
+	.reject = op_reject,
+	.disconnect = op_disconnect,
+	.modify_qp = op_modify_qp,
+	.migrate = op_migrate,
+};
