@@ -88,10 +88,10 @@ div() {
 
 # Instructions of librdmacm and of libnl that lies below ours, not of libc and libibverbs.
 count_insns() {
-	rm -f "$OUT"/callgrind*
+	local file=$OUT/callgrind.$1.$2.$3 # kept for callgrind_annotate
 	"$1" "$2" "$3" valgrind --tool=callgrind --compress-strings=no --compress-pos=no \
-		--callgrind-out-file="$OUT/callgrind"
-	insns=$(awk -f "$SRC/bench/objects.awk" "$OUT/callgrind")
+		--callgrind-out-file="$file"
+	insns=$(awk -f "$SRC/bench/objects.awk" "$file")
 }
 
 insns_part() {
