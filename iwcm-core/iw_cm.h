@@ -335,6 +335,17 @@ int iw_cm_child_new(struct iw_cm_id *listener, void *drv, struct iw_cm_id **chil
  */
 int iw_cm_post(struct iw_cm_id *id, const struct iw_cm_event *ev);
 
+/*
+ * The two halves of iw_cm_post(), for a driver whose threads fetch events in
+ * order from one place: it appends under the lock that it fetches under, so
+ * that two events of an id cannot overtake each other, and drains without it.
+ * iw_cm_append() runs no handler. If it sets @drain, in whatever it returns,
+ * the caller owes one iw_cm_drain(), which may run handlers; until then events
+ * of the id wait and a destroy of it too.
+ */
+int iw_cm_append(struct iw_cm_id *id, const struct iw_cm_event *ev, bool *drain);
+void iw_cm_drain(struct iw_cm_id *id);
+
 /* Drops the DRIVER reference, exactly once, after (or in) id_gone. */
 void iw_cm_driver_put(struct iw_cm_id *id);
 

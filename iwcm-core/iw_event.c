@@ -57,8 +57,8 @@ static void record_fill(struct iw_record *rec, const struct iw_cm_event *ev, boo
 	param->private_data = param->private_data_len ? rec->data : NULL;
 }
 
-/* Entered with the lock, left without it. May run handlers. */
-static void append_and_unlock(struct iw_id *id, struct iw_record *rec)
+/* Entered with the lock, left without it. True: the caller has to drain. */
+static bool append_and_unlock(struct iw_id *id, struct iw_record *rec)
 {
 	bool drain;
 
@@ -67,11 +67,10 @@ static void append_and_unlock(struct iw_id *id, struct iw_record *rec)
 	iw_stat_inc(events_posted);
 	drain = iw_event_kick(id);
 	iw_unlock(&id->lock);
-	if (drain)
-		iw_event_drain(id);
+	return drain;
 }
 
-static int post_own(struct iw_id *id, const struct iw_cm_event *ev)
+static int append_own(struct iw_id *id, const struct iw_cm_event *ev, bool *drain)
 {
 	struct iw_record *rec = &id->records[kind_of[ev->type]];
 	bool malformed = is_malformed(ev);
@@ -89,7 +88,7 @@ static int post_own(struct iw_id *id, const struct iw_cm_event *ev)
 		return -EBUSY;
 	}
 	record_fill(rec, ev, malformed);
-	append_and_unlock(id, rec);
+	*drain = append_and_unlock(id, rec);
 	return malformed ? -EINVAL : 0;
 }
 
@@ -104,7 +103,7 @@ static int request_check(struct iw_id *id, struct iw_id *child, const struct iw_
 	return 0;
 }
 
-static int post_request(struct iw_id *id, const struct iw_cm_event *ev)
+static int append_request(struct iw_id *id, const struct iw_cm_event *ev, bool *drain)
 {
 	struct iw_id *child;
 	int rc;
@@ -121,7 +120,7 @@ static int post_request(struct iw_id *id, const struct iw_cm_event *ev)
 	rc = request_check(id, child, ev);
 	if (!rc) {
 		record_fill(&child->request, ev, false);
-		append_and_unlock(id, &child->request);
+		*drain = append_and_unlock(id, &child->request);
 		return 0;
 	}
 	iw_unlock(&id->lock);
@@ -132,20 +131,36 @@ static int post_request(struct iw_id *id, const struct iw_cm_event *ev)
 	return rc;
 }
 
-int iw_cm_post(struct iw_cm_id *pub, const struct iw_cm_event *ev)
+int iw_cm_append(struct iw_cm_id *pub, const struct iw_cm_event *ev, bool *drain)
 {
 	struct iw_id *id = iw_id_of(pub);
 	int rc;
 
+	*drain = false;
 	if ((unsigned int)ev->type >= IW_CM_NEVENTS)
 		rc = -EINVAL;
 	else if (ev->type == IW_CM_EVENT_CONNECT_REQUEST)
-		rc = post_request(id, ev);
+		rc = append_request(id, ev, drain);
 	else
-		rc = post_own(id, ev);
+		rc = append_own(id, ev, drain);
 	if (rc && rc != -ESHUTDOWN)
 		iw_warn("%s posted for id %p: error %d", iw_cm_event_name(ev->type), (void *)pub,
 			rc);
+	return rc;
+}
+
+void iw_cm_drain(struct iw_cm_id *pub)
+{
+	iw_event_drain(iw_id_of(pub));
+}
+
+int iw_cm_post(struct iw_cm_id *pub, const struct iw_cm_event *ev)
+{
+	bool drain;
+	int rc = iw_cm_append(pub, ev, &drain);
+
+	if (drain)
+		iw_cm_drain(pub);
 	return rc;
 }
 

@@ -575,6 +575,40 @@ Test(kdev, id_gone__while_the_outcome_is_on_its_way, .init = setup)
 	finish(NULL);
 }
 
+static bool second_pump_done;
+
+static void *second_pump(void *arg)
+{
+	pump_all();
+	__atomic_store_n(&second_pump_done, true, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+/* The first thread has ESTABLISHED in its hands when another comes to pump. */
+static void pump_meanwhile(void)
+{
+	on_the_way = NULL;
+	cr_assert_eq(iw_thread_start(second_pump, NULL, "iw-test"), 0);
+	usleep(50000);
+}
+
+Test(kdev, pump__two_threads_keep_the_order_of_an_id, .init = setup)
+{
+	struct iw_cm_id *id = make_pending();
+
+	queue_event(0, UCMA_EVENT_ESTABLISHED, 0);
+	queue_event(0, UCMA_EVENT_DISCONNECTED, 0);
+	on_the_way = pump_meanwhile;
+	pump_all();
+	while (!__atomic_load_n(&second_pump_done, __ATOMIC_ACQUIRE))
+		usleep(1000);
+	cr_assert_eq(nseen, 2);
+	cr_assert_eq(seen[0].type, IW_CM_EVENT_CONNECT_REPLY);
+	cr_assert_eq(seen[0].status, 0);
+	cr_assert_eq(seen[1].type, IW_CM_EVENT_CLOSE);
+	finish(id);
+}
+
 Test(kdev, id_gone__of_an_attempt_whose_device_goes, .init = setup)
 {
 	struct iw_cm_id *id = make_pending();

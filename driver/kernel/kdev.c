@@ -60,6 +60,7 @@ static int source_open(struct iw_source **source, int *fd)
 		return ret;
 	}
 	new->forks = kfork_count();
+	iw_lock_init(&new->order);
 	TAILQ_INIT(&new->children);
 	*source = new;
 	*fd = new->fd;
@@ -70,6 +71,7 @@ static void source_close(struct iw_source *source)
 {
 	kpark_reap();
 	close(source->fd);
+	iw_lock_fini(&source->order);
 	free(source);
 }
 
@@ -105,13 +107,16 @@ static int child_new(struct iw_source *source, struct kid *listener, uint32_t ke
 	return 0;
 }
 
-static void post(struct kid *kid, const struct iw_cm_event *ev)
+/* True: the caller owes the core a drain. */
+static bool append(struct kid *kid, const struct iw_cm_event *ev)
 {
-	int ret = iw_cm_post(kid->id, ev);
+	bool drain;
+	int ret = iw_cm_append(kid->id, ev, &drain);
 
 	if (ret)
 		iw_debug("kernel id %u: event %u was not taken: %s", kid->kernel_id, ev->detail,
 			 strerror(-ret));
+	return drain;
 }
 
 static bool is_connection_event(enum iw_cm_event_type type)
@@ -140,8 +145,9 @@ static bool connection_event_wanted(struct kid *kid, const struct iw_cm_event *e
 	return false;
 }
 
-static void handle_event(struct iw_source *source, struct kid *kid,
-			 const struct rdma_ucm_event_resp *resp)
+/* From the kernel to the core's list. True: the caller owes the core a drain. */
+static bool take_event(struct iw_source *source, struct kid *kid,
+		       const struct rdma_ucm_event_resp *resp)
 {
 	unsigned int flags = kid->passive ? KEVENT_PASSIVE : 0;
 	struct iw_cm_event ev;
@@ -152,43 +158,55 @@ static void handle_event(struct iw_source *source, struct kid *kid,
 	if (kevent_translate(resp, flags, &ev)) {
 		iw_warn("kernel id %u: unexpected event %u of rdma_cm ignored", kid->kernel_id,
 			resp->event);
-		return;
+		return false;
 	}
 	if (ev.type == IW_CM_EVENT_CONNECT_REQUEST) {
 		ret = child_new(source, kid, resp->id, &ev.child);
 		if (ret) {
 			iw_info("request %u refused: %s", resp->id, strerror(-ret));
 			refuse(source, resp->id);
-			return;
+			return false;
 		}
 	}
 	/* A device that goes waits for its ids, so none of them may be parked. */
 	if (ev.type == IW_CM_EVENT_DEVICE_GONE)
 		kid_attempt(kid, false);
-	if (!is_connection_event(ev.type) || connection_event_wanted(kid, &ev))
-		post(kid, &ev);
+	if (is_connection_event(ev.type) && !connection_event_wanted(kid, &ev))
+		return false;
+	return append(kid, &ev);
+}
+
+static void for_nobody(const struct iw_source *source, const struct rdma_ucm_event_resp *resp)
+{
+	iw_warn("event %u of rdma_cm for nobody (uid %#llx, id %u) ignored", resp->event,
+		(unsigned long long)resp->uid, resp->id);
+	if (resp->event == UCMA_EVENT_CONNECT_REQUEST)
+		refuse(source, resp->id);
 }
 
 static int source_pump(struct iw_source *source)
 {
 	struct rdma_ucm_event_resp resp;
-	struct kid *kid;
+	struct kid *kid = NULL;
+	bool drain = false;
 	int ret;
 
+	iw_lock(&source->order);
 	ret = ucma_get_event(source->fd, &resp);
 	if (ret)
-		return ret;
+		goto unlock;
 	kid = resp.uid ? kid_pin(resp.uid) : kid_pin_child(source, resp.id);
-	if (!kid) {
-		iw_warn("event %u of rdma_cm for nobody (uid %#llx, id %u) ignored", resp.event,
-			(unsigned long long)resp.uid, resp.id);
-		if (resp.event == UCMA_EVENT_CONNECT_REQUEST)
-			refuse(source, resp.id);
-		return 0;
-	}
-	handle_event(source, kid, &resp);
-	kid_unpin(kid);
-	return 0;
+	if (kid)
+		drain = take_event(source, kid, &resp);
+	else
+		for_nobody(source, &resp);
+unlock:
+	iw_unlock(&source->order);
+	if (drain)
+		iw_cm_drain(kid->id);
+	if (kid)
+		kid_unpin(kid);
+	return ret;
 }
 
 /* --------------------------------------------------------------------- Life */
@@ -441,7 +459,8 @@ static int disconnect(struct iw_cm_id *id, void *drv, bool abrupt)
 	while (kid_is_pending(kid) && !source_pump(kid->source))
 		;
 	if (kid_cancel(kid)) {
-		post(kid, &ev);
+		if (append(kid, &ev))
+			iw_cm_drain(id);
 		return 0;
 	}
 	if (kid_is_cancelled(kid))

@@ -61,7 +61,12 @@ struct kid {
 	enum kid_depths depths;
 };
 
+/*
+ * The lock makes fetching an event and appending it to its id one step, among
+ * the threads that pump. It is taken before the table's, never around a handler.
+ */
 struct iw_source {
+	struct iw_lock order;
 	int fd;
 	unsigned int forks;	    /* kfork_count() at opening */
 	TAILQ_HEAD(, kid) children; /* oldest first; protected by the table's lock */
