@@ -214,6 +214,7 @@ unlock:
 static int id_new(struct iw_cm_id *id, void *arg, void **drv)
 {
 	const struct iw_cm_open_arg *open_arg = arg;
+	uint32_t kernel_id;
 	struct kid *kid;
 	int ret;
 
@@ -221,13 +222,13 @@ static int id_new(struct iw_cm_id *id, void *arg, void **drv)
 	ret = kid_new(open_arg->source, false, &kid);
 	if (ret)
 		return ret;
-	kid->id = id;
 	ret = ucma_create_id(open_arg->source->fd, kid->handle, open_arg->ps, open_arg->qp_type,
-			     &kid->kernel_id);
+			     &kernel_id);
 	if (ret) {
 		kid_free(kid);
 		return ret;
 	}
+	kid_name(kid, id, kernel_id);
 	*drv = kid;
 	return 0;
 }

@@ -129,6 +129,14 @@ int kid_new(struct iw_source *source, bool passive, struct kid **kid)
 	return 0;
 }
 
+void kid_name(struct kid *kid, struct iw_cm_id *id, uint32_t kernel_id)
+{
+	iw_lock(&table.lock);
+	kid->id = id;
+	kid->kernel_id = kernel_id;
+	iw_unlock(&table.lock);
+}
+
 /* Of an object that the table does not name any more. */
 static void release(struct kid *kid)
 {

@@ -74,6 +74,8 @@ struct iw_source {
 
 /* An object with a handle. -ENOMEM. */
 int kid_new(struct iw_source *source, bool passive, struct kid **kid);
+/* Before the first command that can cause an event: pumps see both. */
+void kid_name(struct kid *kid, struct iw_cm_id *id, uint32_t kernel_id);
 /* Of an object that the core does not hold: forgets it. NULL is fine. */
 void kid_free(struct kid *kid);
 
