@@ -21,8 +21,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 #include <time.h>
 #include <unistd.h>
+
+/* Seconds until what is under way at the end must be over. */
+#define PATIENCE 60
 
 /* What becomes of a connection; goes to the server as its private data. */
 enum plan {
@@ -44,6 +48,7 @@ enum plan {
  * for the acknowledgements of other threads, which take the lock before.
  */
 struct end {
+	LIST_ENTRY(end) link;
 	struct rdma_cm_id *id;
 	bool passive;
 	enum plan plan;
@@ -65,6 +70,9 @@ static struct timespec stop_at;
 static atomic_int live_clients, live_children, errors;
 static atomic_long connections, events, by_plan[PLANS];
 static atomic_bool stopping;
+/* The ends that exist; for those that wait for ever. */
+static pthread_mutex_t all_lock = PTHREAD_MUTEX_INITIALIZER;
+static LIST_HEAD(, end) all = LIST_HEAD_INITIALIZER(all);
 
 static void wrong(const char *what, const struct end *e)
 {
@@ -74,13 +82,24 @@ static void wrong(const char *what, const struct end *e)
 	       e->disconnected, e->refused, e->others, strerror(errno));
 }
 
-static bool time_is_up(void)
+/* Seconds since no more connections are begun; negative before. */
+static long overtime(void)
 {
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec > stop_at.tv_sec ||
-	       (now.tv_sec == stop_at.tv_sec && now.tv_nsec >= stop_at.tv_nsec);
+	return now.tv_sec - stop_at.tv_sec;
+}
+
+/* Something never ended: says what, and gives up. */
+static void stuck(void)
+{
+	struct end *e;
+
+	pthread_mutex_lock(&all_lock);
+	LIST_FOREACH (e, &all, link)
+		wrong(e->over ? "is not destroyed" : "waits for ever", e);
+	exit(1);
 }
 
 /* ---- ends */
@@ -95,6 +114,9 @@ static struct end *end_new(struct rdma_cm_id *id, bool passive, enum plan plan)
 	e->passive = passive;
 	e->plan = plan;
 	pthread_mutex_init(&e->lock, NULL);
+	pthread_mutex_lock(&all_lock);
+	LIST_INSERT_HEAD(&all, e, link);
+	pthread_mutex_unlock(&all_lock);
 	return e;
 }
 
@@ -133,6 +155,9 @@ static void end_destroy(struct end *e)
 		rdma_destroy_qp(e->id);
 	if (rdma_destroy_id(e->id))
 		wrong("rdma_destroy_id failed", e);
+	pthread_mutex_lock(&all_lock);
+	LIST_REMOVE(e, link);
+	pthread_mutex_unlock(&all_lock);
 	/* All events are acknowledged: nobody else knows this end any more. */
 	if (e->others || !has_met(e))
 		wrong("events", e);
@@ -359,8 +384,10 @@ static void *run(void *arg)
 	bool client = nth & 1;
 
 	for (;;) {
-		if (time_is_up())
+		if (overtime() >= 0)
 			atomic_store(&stopping, true);
+		if (overtime() > PATIENCE)
+			stuck();
 		if (client && !atomic_load(&stopping) && claim_place())
 			client_start(&seed);
 		serve(client ? client_channel : server_channel);
