@@ -26,7 +26,7 @@
 #include <unistd.h>
 
 /* Seconds until what is under way at the end must be over. */
-#define PATIENCE 60
+#define PATIENCE 30
 
 /* What becomes of a connection; goes to the server as its private data. */
 enum plan {
