@@ -1,12 +1,12 @@
 noinst_LTLIBRARIES += libiwshim.la
 libiwshim_la_SOURCES = shim/channel.c shim/connect.c shim/device.c shim/event.c \
 	shim/export.h shim/fork.c shim/id.c shim/option.c shim/provider.c shim/provider.h \
-	shim/qp.c shim/resolve.c shim/rpoll.c shim/shim.h shim/wait.c
+	shim/qp.c shim/resolve.c shim/shim.h shim/wait.c
 libiwshim_la_CFLAGS = $(AM_CFLAGS) $(VERBS_CFLAGS)
 
 # What needs neither the core nor a driver.
 noinst_LTLIBRARIES += libiwshim_pure.la
-libiwshim_pure_la_SOURCES = shim/addrinfo.c shim/event_str.c
+libiwshim_pure_la_SOURCES = shim/addrinfo.c shim/event_str.c shim/rpoll.c
 libiwshim_pure_la_CFLAGS = $(AM_CFLAGS) $(VERBS_CFLAGS)
 
 iwshim_LTLIBRARIES += librdmacm.la

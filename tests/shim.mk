@@ -37,3 +37,12 @@ tests_test_device_LDADD = $(SHIM_TEST_LIBS)
 tests_test_shim_stress_SOURCES = tests/test_shim_stress.c
 tests_test_shim_stress_CFLAGS = $(SHIM_TEST_CFLAGS)
 tests_test_shim_stress_LDADD = $(SHIM_TEST_LIBS)
+
+# On the real libibverbs, or on nothing.
+IW_TESTS += tests/test_provider tests/test_rpoll
+tests_test_provider_SOURCES = tests/test_provider.c shim/provider.c
+tests_test_provider_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS) $(VERBS_CFLAGS)
+tests_test_provider_LDADD = libiwbase.la $(CRITERION_LIBS) $(VERBS_LIBS)
+tests_test_rpoll_SOURCES = tests/test_rpoll.c
+tests_test_rpoll_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_test_rpoll_LDADD = libiwshim_pure.la libiwbase.la $(CRITERION_LIBS)
