@@ -189,6 +189,8 @@ static void on_addr(struct shim_id *id, struct iw_cm_id *cm, const struct iw_cm_
 
 	if (!out.status)
 		out.status = shim_id_refresh(id, cm);
+	if (out.status == -ESHUTDOWN)
+		return; /* being destroyed: no news for the program */
 	if (!out.status && !id->device)
 		out.status = -ENODEV;
 	if (out.status)

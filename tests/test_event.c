@@ -203,6 +203,20 @@ Test(event, addr__while_a_destroy_has_begun)
 	util_all_gone();
 }
 
+/* The core refuses the question about the addresses: the destroy has its word. */
+Test(event, addr__of_an_id_that_is_being_destroyed_is_no_news)
+{
+	struct rdma_event_channel *ch = util_channel();
+	struct rdma_cm_id *id = util_id(ch);
+
+	fake_fail(FAKE_QUERY, -ESHUTDOWN);
+	succeeds(util_resolve(id, PORT));
+	util_nothing(ch);
+	util_destroy(id);
+	rdma_destroy_event_channel(ch);
+	util_all_gone();
+}
+
 /* ---- memory */
 
 Test(event, promised__notices_take_no_memory_of_what_a_call_causes)
