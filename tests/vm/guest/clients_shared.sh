@@ -25,6 +25,10 @@ line_to_tap() {
 	*:"$1["*) echo "# $2" ;; # the summary
 	ok:*) ok "$1 $name $rest" ;;
 	XPASS:*) ok "$1 $name $rest (stock fails)" ;;
+	FAIL:persist-par8) # rping listens with a backlog of 3, siw drops the other SYNs
+		todo "siw, every second time, with stock as well"
+		not_ok "$1 $name $rest"
+		;;
 	FAIL:*) not_ok "$1 $name $rest" ;;
 	xfail:*)
 		todo "stock fails, too"
