@@ -32,7 +32,7 @@ static void log_init(void)
 {
 	const char *name = secure_getenv("IWSHIM_LOG");
 	const char *file = secure_getenv("IWSHIM_LOG_FILE");
-	int level = name ? level_by_name(name) : IW_LOG_ERROR;
+	int level = name && *name ? level_by_name(name) : IW_LOG_ERROR;
 	int fd;
 
 	if (file && *file) {

@@ -52,7 +52,8 @@ parse_options() {
 
 absolute_paths() {
 	local i
-	build=$(cd "$build" && pwd) || skip_run "no build tree $build"
+	[ -d "$build" ] || skip_run "no build tree $build"
+	build=$(cd "$build" && pwd)
 	for i in "${!scripts[@]}"; do
 		[ -r "${scripts[i]}" ] || skip_run "no script ${scripts[i]}"
 		scripts[i]=$(realpath "${scripts[i]}")
