@@ -10,7 +10,7 @@
 #include "shim/provider.h"
 
 /* Protects the list and every field of its devices that changes. */
-static struct iw_lock devices_lock = { .mutex = PTHREAD_MUTEX_INITIALIZER };
+static struct iw_lock devices_lock = IW_LOCK_STATIC;
 static TAILQ_HEAD(, shim_device) devices = TAILQ_HEAD_INITIALIZER(devices);
 
 /* By index where both are known, else by GUID; 0 is the GUID of none. */
@@ -41,11 +41,6 @@ static uint8_t clamp_u8(int value)
 	return value > UINT8_MAX ? UINT8_MAX : (uint8_t)value;
 }
 
-static int errno_or(int otherwise)
-{
-	return errno ? -errno : otherwise;
-}
-
 static int read_limits(struct shim_device *d)
 {
 	struct ibv_device_attr attr;
@@ -54,7 +49,7 @@ static int read_limits(struct shim_device *d)
 	errno = 0;
 	rc = ibv_query_device(d->verbs, &attr);
 	if (rc) /* some providers return -1 */
-		return rc < 0 ? errno_or(-EIO) : -rc;
+		return rc < 0 ? shim_errno_or(-EIO) : -rc;
 	d->max_responder_resources = clamp_u8(attr.max_qp_rd_atom);
 	d->max_initiator_depth = clamp_u8(attr.max_qp_init_rd_atom);
 	return 0;
@@ -72,7 +67,7 @@ static int open_device(struct ibv_device *dev, struct shim_device **out)
 	errno = 0;
 	d->verbs = iw_fault(IW_FAULT_SYSCALL) ? NULL : ibv_open_device(dev);
 	if (!d->verbs) {
-		rc = errno_or(-ENODEV);
+		rc = shim_errno_or(-ENODEV);
 		goto free_device;
 	}
 	rc = read_limits(d);
@@ -102,7 +97,7 @@ static int find_and_open(int index, uint64_t guid, struct shim_device **out)
 	errno = 0;
 	list = iw_fault(IW_FAULT_SYSCALL) ? NULL : ibv_get_device_list(&n);
 	if (!list)
-		return errno_or(-ENODEV);
+		return shim_errno_or(-ENODEV);
 	for (int i = 0; i < n; i++) {
 		if (!names_device(index, guid, ibv_get_device_index(list[i]),
 				  ibv_get_device_guid(list[i])))
@@ -121,7 +116,7 @@ static int need_pd(struct shim_device *d)
 		return 0;
 	errno = 0;
 	d->pd = iw_fault(IW_FAULT_SYSCALL) ? NULL : ibv_alloc_pd(d->verbs);
-	return d->pd ? 0 : errno_or(-ENOMEM);
+	return d->pd ? 0 : shim_errno_or(-ENOMEM);
 }
 
 int shim_device_get(int index, uint64_t guid, struct shim_device **device)

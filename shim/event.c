@@ -83,17 +83,12 @@ static struct shim_event *event_give_back(struct shim_event *ev)
 	return NULL;
 }
 
-static bool is_request(const struct shim_event *event)
-{
-	return event->ev.event == RDMA_CM_EVENT_CONNECT_REQUEST;
-}
-
 void shim_event_drop(struct shim_event *event)
 {
 	struct shim_id *owner = event->owner;
 
-	if (is_request(event)) {
-		shim_id_free((struct shim_id *)(void *)event->ev.id);
+	if (shim_is_request(event)) {
+		shim_id_free(shim_child_of(event));
 		free(event);
 		return;
 	}
@@ -123,7 +118,7 @@ int shim_event_ack(struct shim_event *event)
 	iw_lock(&owner->lock);
 	event->magic = 0;
 	TAILQ_REMOVE(&owner->unacked, event, link);
-	if (!is_request(event))
+	if (!shim_is_request(event))
 		rest = event_give_back(event);
 	if (TAILQ_EMPTY(&owner->unacked))
 		iw_cond_broadcast(&owner->acked);
@@ -331,7 +326,7 @@ int shim_handler(struct iw_cm_id *cm, const struct iw_cm_event *ev)
  */
 static int request_retrieved(struct shim_event *event)
 {
-	struct shim_id *child = (struct shim_id *)(void *)event->ev.id;
+	struct shim_id *child = shim_child_of(event);
 
 	iw_cm_request_taken(child->cm);
 	return event->owner->sync ? shim_id_make_private(child) : 0;
@@ -346,10 +341,10 @@ static int get_whole_event(struct shim_channel *channel, int cancel, struct shim
 		rc = shim_channel_get(channel, cancel, &event);
 		if (rc)
 			return rc;
-		if (!is_request(event) || !request_retrieved(event))
+		if (!shim_is_request(event) || !request_retrieved(event))
 			break;
 		/* The child could not be made whole: refuse it, as if never seen. */
-		shim_id_free((struct shim_id *)(void *)event->ev.id);
+		shim_id_free(shim_child_of(event));
 		shim_event_ack(event);
 	}
 	*out = event;

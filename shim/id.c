@@ -330,16 +330,6 @@ struct move {
 
 static int move_id(struct shim_id *id, struct shim_channel *to);
 
-static bool is_request(const struct shim_event *ev)
-{
-	return ev->ev.event == RDMA_CM_EVENT_CONNECT_REQUEST;
-}
-
-static struct shim_id *child_of(const struct shim_event *ev)
-{
-	return (struct shim_id *)(void *)ev->ev.id;
-}
-
 /*
  * The kernel moves a listener's requests with it, but not the ids in them: so
  * that nothing is lost, all that the old channel's kernel file holds has been
@@ -361,7 +351,7 @@ static void move_to_channel(void *arg)
 	id_on_channel(id, move->to);
 	while ((ev = TAILQ_FIRST(&list))) {
 		TAILQ_REMOVE(&list, ev, link);
-		if (is_request(ev) && move_id(child_of(ev), move->to))
+		if (shim_is_request(ev) && move_id(shim_child_of(ev), move->to))
 			shim_event_drop(ev); /* refused, as if never seen */
 		else
 			shim_channel_queue(move->to, ev);

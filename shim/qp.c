@@ -5,11 +5,6 @@
  */
 #include "shim/shim.h"
 
-static int errno_or(int otherwise)
-{
-	return errno ? -errno : otherwise;
-}
-
 /* ---- completion queues */
 
 static void destroy_cq(struct ibv_cq **cq, struct ibv_comp_channel **channel)
@@ -32,10 +27,10 @@ static int create_cq(struct rdma_cm_id *id, uint32_t size, struct ibv_cq **cq,
 	errno = 0;
 	cc = iw_fault(IW_FAULT_SYSCALL) ? NULL : ibv_create_comp_channel(id->verbs);
 	if (!cc)
-		return errno_or(-ENOMEM);
+		return shim_errno_or(-ENOMEM);
 	c = iw_fault(IW_FAULT_SYSCALL) ? NULL : ibv_create_cq(id->verbs, (int)size, id, cc, 0);
 	if (!c) {
-		rc = errno_or(-ENOMEM);
+		rc = shim_errno_or(-ENOMEM);
 		ibv_destroy_comp_channel(cc);
 		return rc;
 	}
@@ -109,7 +104,7 @@ static int make_qp(struct shim_id *id, struct ibv_qp_init_attr_ex *attr)
 	errno = 0;
 	qp = iw_fault(IW_FAULT_SYSCALL) ? NULL : ibv_create_qp_ex(id->id.verbs, attr);
 	if (!qp)
-		return errno_or(-ENOMEM);
+		return shim_errno_or(-ENOMEM);
 	rc = iw_cm_qp_attach(id->cm, qp);
 	if (rc)
 		goto destroy;

@@ -131,6 +131,23 @@ static inline int shim_return(int rc)
 	return -1;
 }
 
+/* For calls of libibverbs that return NULL and may have set errno. */
+static inline int shim_errno_or(int otherwise)
+{
+	return errno ? -errno : otherwise;
+}
+
+static inline bool shim_is_request(const struct shim_event *event)
+{
+	return event->ev.event == RDMA_CM_EVENT_CONNECT_REQUEST;
+}
+
+/* The id of a request's new connection. */
+static inline struct shim_id *shim_child_of(const struct shim_event *event)
+{
+	return (struct shim_id *)(void *)event->ev.id;
+}
+
 static inline struct shim_event *shim_event_of(struct rdma_cm_event *ev)
 {
 	return (struct shim_event *)(void *)ev;
