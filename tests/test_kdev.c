@@ -219,7 +219,7 @@ int __wrap_ibv_query_device(struct ibv_context *context, struct ibv_device_attr 
 	v.queried++;
 	memset(attr, 0, sizeof(*attr));
 	attr->vendor_id = v.vendor_id;
-	attr->vendor_part_id = 1;
+	attr->vendor_part_id = 2; /* the second siw device of its kernel */
 	return 0;
 }
 

@@ -9,9 +9,8 @@
 #include "base/log.h"
 #include "driver/kernel/ucma.h"
 
-/* What ibv_query_device says for kernel siw. */
+/* What ibv_query_device says for kernel siw; its part number counts its devices. */
 #define SIW_VENDOR_ID 0x626d74
-#define SIW_VENDOR_PART_ID 1
 
 #define DEVICES_MAX 16
 
@@ -82,9 +81,7 @@ static enum kid_depths depths_of(struct ibv_context *context)
 			context->device->name);
 		return KID_DEPTHS_UNKNOWN;
 	}
-	depths = attr.vendor_id == SIW_VENDOR_ID && attr.vendor_part_id == SIW_VENDOR_PART_ID
-			 ? KID_DEPTHS_SWAPPED
-			 : KID_DEPTHS_STRAIGHT;
+	depths = attr.vendor_id == SIW_VENDOR_ID ? KID_DEPTHS_SWAPPED : KID_DEPTHS_STRAIGHT;
 	remember(context->device, depths);
 	return depths;
 }
