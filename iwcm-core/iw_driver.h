@@ -16,6 +16,7 @@
 #include "iwcm-core/iw_cm.h"
 
 struct iw_source; /* each driver has its own */
+struct ibv_context;
 
 /* The argument of iw_cm_create() for every driver of ours. */
 struct iw_cm_open_arg {
@@ -40,7 +41,10 @@ struct iw_driver {
 	 * first success; failures are looked at again.
 	 */
 	int (*probe)(void);
-	/* @fd stays the source's; level-triggered, non-blocking, close-on-exec. */
+	/*
+	 * @fd stays the source's; level-triggered, non-blocking, close-on-exec.
+	 * -1: no descriptor; the driver's own threads post all events.
+	 */
 	int (*source_open)(struct iw_source **source, int *fd);
 	/*
 	 * Fetches one event and posts it to the core: handlers run on this
@@ -50,6 +54,13 @@ struct iw_driver {
 	int (*source_pump)(struct iw_source *source);
 	/* After all ids on it are gone. */
 	void (*source_close)(struct iw_source *source);
+	/*
+	 * Opens the verbs device that @info names, for one that libibverbs does
+	 * not know of. NULL: the device is found through ibv_get_device_list().
+	 */
+	int (*open_verbs)(const struct iw_cm_addr_info *info, struct ibv_context **verbs);
+	/* 0: a device of this driver serves the local address; else -ENODEV. NULL: not known. */
+	int (*serves)(const struct sockaddr *local);
 };
 
 #endif

@@ -17,6 +17,14 @@ include tests/core.mk
 include tests/headers.mk
 include tests/netlink.mk
 include tests/driver.mk
+include tests/soft-codec.mk
+include tests/soft-mem.mk
+include tests/soft-cq.mk
+include tests/soft-qp.mk
+include tests/soft-rx.mk
+include tests/soft-cm.mk
+include tests/verbs.mk
+include tests/shim-soft.mk
 include tests/shim.mk
 check_PROGRAMS += $(IW_TESTS)
 TESTS += $(IW_TESTS)

@@ -1,0 +1,21 @@
+# The software device. Apart from libiwdriver.la, so that a test links what it tests.
+noinst_LTLIBRARIES += libiwsoft.la
+libiwsoft_la_SOURCES = \
+	driver/soft/crc32c.c driver/soft/crc32c.h \
+	driver/soft/ddp.c driver/soft/ddp.h \
+	driver/soft/mpa.c driver/soft/mpa.h \
+	driver/soft/rdmap.c driver/soft/rdmap.h \
+	driver/soft/soft.h \
+	driver/soft/soft_cm.c driver/soft/soft_cm.h \
+	driver/soft/soft_cq.c driver/soft/soft_cq.h \
+	driver/soft/soft_dev.c driver/soft/soft_dev.h \
+	driver/soft/soft_loop.c driver/soft/soft_loop.h \
+	driver/soft/soft_mr.c driver/soft/soft_mr.h \
+	driver/soft/soft_pset.c driver/soft/soft_pset.h \
+	driver/soft/soft_qp.c driver/soft/soft_qp.h \
+	driver/soft/soft_rq.c driver/soft/soft_rq.h \
+	driver/soft/soft_rx.c driver/soft/soft_rx.h \
+	driver/soft/soft_sq.c driver/soft/soft_sq.h \
+	driver/soft/soft_tx.c driver/soft/soft_tx.h \
+	driver/soft/soft_verbs.c driver/soft/soft_verbs.h
+libiwsoft_la_CFLAGS = $(AM_CFLAGS) $(VERBS_CFLAGS)

@@ -1,0 +1,1 @@
+# Included by tests/local.mk.
