@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "driver/soft/ddp.h"
 
@@ -84,6 +85,47 @@ void rdmap_atomic_parse(struct rdmap_atomic_request *r, const uint8_t in[RDMAP_A
 void rdmap_atomic_build(const struct rdmap_atomic_request *r, uint8_t out[RDMAP_ATOMIC_BODY]);
 /* What the target holds afterwards, given what it holds. */
 uint64_t rdmap_atomic_apply(const struct rdmap_atomic_request *r, uint64_t old);
+
+/*
+ * Immediate Data between two of ours (stream.extensions). Of its 8 bytes the
+ * first four are imm_data as the program gave it, the last four say, big-endian,
+ * what it completes:
+ *
+ *   WRITE_WITH_IMM  Write, then Immediate with RDMAP_IMM_ALONE. The receive that
+ *                   it takes completes as IBV_WC_RECV_RDMA_WITH_IMM with the
+ *                   Write's length. A Write is sent even if it is empty. No
+ *                   other Write and nothing on QN 0 goes between the two; read
+ *                   and atomic traffic may.
+ *   SEND_WITH_IMM   Send whose segments all carry RDMAP_SEND_IMM_FOLLOWS in
+ *                   RsvdULP (otherwise 0), then Immediate with RDMAP_IMM_OF_SEND,
+ *                   the next message on QN 0. The Send's receive is held back and
+ *                   completes once, with data and imm_data.
+ *
+ * Both messages have an MSN of their own. Solicited: the Immediate says it (SE).
+ * An RDMAP_IMM_ALONE that follows no Write completes a receive with length 0.
+ */
+#define RDMAP_SEND_IMM_FOLLOWS 1
+enum rdmap_imm_kind {
+	RDMAP_IMM_ALONE = 0,
+	RDMAP_IMM_OF_SEND = 1,
+};
+struct rdmap_immediate {
+	uint32_t imm_data; /* network order, as verbs have it */
+	uint32_t kind;	   /* enum rdmap_imm_kind */
+};
+static inline void rdmap_immediate_parse(struct rdmap_immediate *imm,
+					 const uint8_t in[RDMAP_IMM_BODY])
+{
+	memcpy(&imm->imm_data, in, 4);
+	imm->kind = (uint32_t)in[4] << 24 | (uint32_t)in[5] << 16 | (uint32_t)in[6] << 8 | in[7];
+}
+static inline void rdmap_immediate_build(const struct rdmap_immediate *imm,
+					 uint8_t out[RDMAP_IMM_BODY])
+{
+	memcpy(out, &imm->imm_data, 4);
+	out[4] = out[5] = out[6] = 0;
+	out[7] = (uint8_t)imm->kind;
+}
 
 /* Terminate: layer, error type, code (RFC 5040 section 4.8). */
 enum rdmap_layer {
