@@ -1,3 +1,4 @@
 noinst_LTLIBRARIES += libiwbase.la
 libiwbase_la_SOURCES = base/bytes.h base/fault.c base/fault.h base/list.h \
-	base/lock.c base/lock.h base/log.c base/log.h
+	base/lock.c base/lock.h base/log.c base/log.h \
+	base/verbs_entry.c base/verbs_entry.h

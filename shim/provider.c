@@ -13,6 +13,7 @@
 
 #include "base/bytes.h"
 #include "base/log.h"
+#include "base/verbs_entry.h"
 #include "netlink/nl_link.h"
 
 /* libibverbs' own name for the version of the interface to its providers. */
@@ -64,25 +65,33 @@ static int pabi_of(void *verbs)
 	return -1;
 }
 
-/* The folder of the libibverbs that this process runs on. */
+/* The file of the libibverbs that this process runs on; NULL if nothing tells. */
+static const char *verbs_file(void)
+{
+	const char *path = iw_verbs_real_path();
+	Dl_info info;
+
+	if (path)
+		return path;
+	return dladdr((void *)(uintptr_t)ibv_get_device_list, &info) ? info.dli_fname : NULL;
+}
+
+/* Its folder, and the version of its interface to providers. */
 static int verbs_folder(char *folder, size_t room, int *pabi)
 {
-	const char *slash;
-	Dl_info info;
+	const char *file = verbs_file();
+	const char *slash = file ? strrchr(file, '/') : NULL;
 	void *verbs;
 
-	if (!dladdr((void *)(uintptr_t)ibv_get_device_list, &info) || !info.dli_fname)
+	if (!slash || (size_t)(slash - file) >= room)
 		return -1;
-	slash = strrchr(info.dli_fname, '/');
-	if (!slash || (size_t)(slash - info.dli_fname) >= room)
-		return -1;
-	verbs = dlopen(info.dli_fname, RTLD_NOW | RTLD_NOLOAD);
+	verbs = dlopen(file, RTLD_NOW | RTLD_NOLOAD);
 	if (!verbs)
 		return -1;
 	*pabi = pabi_of(verbs);
 	dlclose(verbs);
-	memcpy(folder, info.dli_fname, (size_t)(slash - info.dli_fname));
-	folder[slash - info.dli_fname] = 0;
+	memcpy(folder, file, (size_t)(slash - file));
+	folder[slash - file] = 0;
 	return *pabi < 0 ? -1 : 0;
 }
 
