@@ -4,7 +4,7 @@ libiwsoft_la_SOURCES = \
 	driver/soft/crc32c.c driver/soft/crc32c.h \
 	driver/soft/ddp.c driver/soft/ddp.h \
 	driver/soft/mpa.c driver/soft/mpa.h \
-	driver/soft/rdmap.c driver/soft/rdmap.h \
+	driver/soft/rdmap.c driver/soft/rdmap.h driver/soft/rdmap_term.c \
 	driver/soft/soft.h \
 	driver/soft/soft_cm.c driver/soft/soft_cm.h \
 	driver/soft/soft_cq.c driver/soft/soft_cq.h \
@@ -17,5 +17,6 @@ libiwsoft_la_SOURCES = \
 	driver/soft/soft_rx.c driver/soft/soft_rx.h \
 	driver/soft/soft_sq.c driver/soft/soft_sq.h \
 	driver/soft/soft_tx.c driver/soft/soft_tx.h \
-	driver/soft/soft_verbs.c driver/soft/soft_verbs.h
+	driver/soft/soft_verbs.c driver/soft/soft_verbs.h \
+	driver/soft/wire.h
 libiwsoft_la_CFLAGS = $(AM_CFLAGS) $(VERBS_CFLAGS)
