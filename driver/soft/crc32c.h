@@ -3,6 +3,7 @@
 #ifndef IW_CRC32C_H
 #define IW_CRC32C_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,6 +22,14 @@ uint32_t crc32c_update_table(uint32_t crc, const void *data, size_t len);
 
 /* Which one crc32c_update() uses: "table", "sse4.2", "sse4.2+pclmul", "armv8". */
 const char *crc32c_implementation(void);
+
+struct crc32c_impl {
+	const char *name;
+	bool (*usable)(void); /* on this processor */
+	uint32_t (*update)(uint32_t crc, const uint8_t *data, size_t len);
+};
+/* All that were compiled in, from the slowest on; NULL behind the last. For tests. */
+const struct crc32c_impl *crc32c_impl(size_t i);
 
 static inline uint32_t crc32c_final(uint32_t crc)
 {
