@@ -33,6 +33,14 @@ void iw_unlock(struct iw_lock *lock)
 	pthread_mutex_unlock(&lock->mutex);
 }
 
+bool iw_trylock(struct iw_lock *lock)
+{
+	if (pthread_mutex_trylock(&lock->mutex))
+		return false;
+	lock_taken(lock);
+	return true;
+}
+
 bool iw_lock_is_mine(const struct iw_lock *lock)
 {
 	/* Another thread may be taking it just now. */

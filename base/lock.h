@@ -58,6 +58,8 @@ void iw_lock_fini(struct iw_lock *lock);
 #ifdef IW_DEBUG
 void iw_lock(struct iw_lock *lock);
 void iw_unlock(struct iw_lock *lock);
+/* True if it was free and is the caller's now. */
+bool iw_trylock(struct iw_lock *lock);
 /* True if the calling thread holds @lock. */
 bool iw_lock_is_mine(const struct iw_lock *lock);
 void iw_assert_held_at(const struct iw_lock *lock, const char *where);
@@ -71,6 +73,11 @@ static inline void iw_lock(struct iw_lock *lock)
 static inline void iw_unlock(struct iw_lock *lock)
 {
 	pthread_mutex_unlock(&lock->mutex);
+}
+
+static inline bool iw_trylock(struct iw_lock *lock)
+{
+	return pthread_mutex_trylock(&lock->mutex) == 0;
 }
 
 #define iw_assert_held(lock) ((void)(lock))

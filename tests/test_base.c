@@ -32,6 +32,19 @@ Test(lock, is_mine__only_while_held)
 	iw_lock_fini(&lock);
 }
 
+Test(lock, trylock__takes_what_is_free_only)
+{
+	struct iw_lock lock;
+
+	iw_lock_init(&lock);
+	cr_assert(iw_trylock(&lock));
+	cr_assert(!iw_trylock(&lock));
+	iw_unlock(&lock);
+	cr_assert(iw_trylock(&lock));
+	iw_unlock(&lock);
+	iw_lock_fini(&lock);
+}
+
 Test(lock, wait_ms__times_out_and_keeps_the_lock)
 {
 	struct iw_lock lock;
