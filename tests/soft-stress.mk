@@ -1,0 +1,7 @@
+# Both ends on the software device in one process, with our library linked, so that the
+# sanitizers of the build see all of it.
+check_PROGRAMS += tests/soft/transfer_stress
+tests_soft_transfer_stress_SOURCES = tests/soft/stress.h tests/soft/stress_conn.c \
+	tests/soft/stress_round.c tests/soft/transfer_stress.c
+tests_soft_transfer_stress_CFLAGS = $(AM_CFLAGS) $(VERBS_CFLAGS)
+tests_soft_transfer_stress_LDADD = librdmacm.la $(VERBS_LIBS)
