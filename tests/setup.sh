@@ -19,6 +19,7 @@ packages_of() {
 	vm) echo qemu-system-x86 busybox-static cpio kmod xz-utils dpkg-dev iproute2 rdma-core \
 		rdmacm-utils ibverbs-utils ibverbs-providers procps strace ;;
 	sanitize) echo clang libclang-rt-14-dev gcovr ;;
+	demo) echo rdmacm-utils ;;
 	bench) echo valgrind strace perftest ;;
 	esac
 }
