@@ -1,1 +1,9 @@
-# Included by tests/local.mk.
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+# Included by tests/local.mk: the loop, progress sets, completion and receive queues.
+SOFT_CQ_TEST_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS) $(VERBS_CFLAGS)
+SOFT_CQ_TEST_LIBS = libiwsoft.la libiwbase.la $(CRITERION_LIBS)
+
+IW_TESTS += tests/test_soft_loop
+tests_test_soft_loop_SOURCES = tests/test_soft_loop.c
+tests_test_soft_loop_CFLAGS = $(SOFT_CQ_TEST_CFLAGS)
+tests_test_soft_loop_LDADD = $(SOFT_CQ_TEST_LIBS)

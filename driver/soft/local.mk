@@ -9,6 +9,7 @@ libiwsoft_la_SOURCES = \
 	driver/soft/soft_cm.c driver/soft/soft_cm.h \
 	driver/soft/soft_cq.c driver/soft/soft_cq.h \
 	driver/soft/soft_dev.c driver/soft/soft_dev.h \
+	driver/soft/soft_linger.c \
 	driver/soft/soft_loop.c driver/soft/soft_loop.h \
 	driver/soft/soft_mr.c driver/soft/soft_mr.h \
 	driver/soft/soft_pset.c driver/soft/soft_pset.h \
@@ -16,7 +17,9 @@ libiwsoft_la_SOURCES = \
 	driver/soft/soft_rq.c driver/soft/soft_rq.h \
 	driver/soft/soft_rx.c driver/soft/soft_rx.h \
 	driver/soft/soft_sq.c driver/soft/soft_sq.h \
+	driver/soft/soft_timer.c \
 	driver/soft/soft_tx.c driver/soft/soft_tx.h \
 	driver/soft/soft_verbs.c driver/soft/soft_verbs.h \
+	driver/soft/soft_watch.c \
 	driver/soft/wire.h
 libiwsoft_la_CFLAGS = $(AM_CFLAGS) $(VERBS_CFLAGS)

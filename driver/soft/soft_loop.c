@@ -1,2 +1,120 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/*
+ * The loop's thread. What it serves is in soft_watch.c (descriptors),
+ * soft_timer.c and soft_linger.c.
+ */
 #include "driver/soft/soft_loop.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+/* @lock protects: the start. The rest is constant once @running is true. */
+static struct {
+	struct iw_lock lock;
+	bool running; /* atomic */
+	unsigned int generation;
+	int epfd;
+	struct soft_watch timers;
+} loop = { .lock = IW_LOCK_STATIC, .epfd = -1 };
+
+static _Thread_local bool is_self;
+
+static void keep(struct soft_watch *watch)
+{
+}
+
+static void timers_ready(struct soft_watch *watch, uint32_t events)
+{
+	soft_timer_run(watch->fd);
+}
+
+static const struct soft_watch_ops timers_ops = {
+	.get = keep,
+	.put = keep,
+	.ready = timers_ready,
+};
+
+static void *run(void *arg)
+{
+	int rc;
+
+	is_self = true;
+	do {
+		rc = soft_watch_run(loop.epfd, -1);
+	} while (rc >= 0 || rc == -EINTR);
+	/* Programs that close all descriptors take ours along; do not spin on it. */
+	iw_error("soft: the progress thread ends: %s", strerror(-rc));
+	return NULL;
+}
+
+static int new_epoll(void)
+{
+	int fd;
+
+	if (iw_fault(IW_FAULT_SYSCALL))
+		return -EMFILE;
+	fd = epoll_create1(EPOLL_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+static int start(void)
+{
+	int rc, timers;
+
+	iw_assert_held(&loop.lock);
+	loop.epfd = new_epoll();
+	if (loop.epfd < 0)
+		return loop.epfd;
+	timers = soft_timer_open();
+	rc = timers;
+	if (rc < 0)
+		goto close_epoll;
+	loop.timers.ops = &timers_ops;
+	rc = soft_watch_add(&loop.timers, loop.epfd, timers, EPOLLIN);
+	if (rc)
+		goto close_timers;
+	rc = iw_thread_start(run, NULL, "iwshim-soft");
+	if (rc)
+		goto remove_watch;
+	loop.generation = soft_generation();
+	__atomic_store_n(&loop.running, true, __ATOMIC_RELEASE);
+	return 0;
+
+remove_watch:
+	soft_watch_remove(&loop.timers);
+close_timers:
+	close(timers);
+close_epoll:
+	close(loop.epfd);
+	loop.epfd = -1;
+	iw_error("soft: cannot start the progress thread: %s", strerror(-rc));
+	return rc;
+}
+
+int soft_loop_start(void)
+{
+	int rc = 0;
+
+	/* Before the lock, which the parent's loop may have held when it forked. */
+	if (!__atomic_load_n(&loop.running, __ATOMIC_ACQUIRE)) {
+		iw_lock(&loop.lock);
+		if (!loop.running)
+			rc = start();
+		iw_unlock(&loop.lock);
+	}
+	if (!rc && loop.generation != soft_generation())
+		rc = -EACCES;
+	return rc;
+}
+
+int soft_loop_fd(void)
+{
+	return loop.epfd;
+}
+
+bool soft_loop_is_self(void)
+{
+	return is_self;
+}

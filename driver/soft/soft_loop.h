@@ -17,10 +17,13 @@
 struct soft_watch;
 
 struct soft_watch_ops {
-	/* A reference for the time of the callback; called with the table's lock held. */
+	/* A reference for the time of the callback; called with a lock held: takes none. */
 	void (*get)(struct soft_watch *watch);
 	void (*put)(struct soft_watch *watch);
-	/* @events: EPOLL*. Runs on whatever thread waits; never twice at once by itself. */
+	/*
+	 * @events: EPOLL*. Runs on whatever thread waits; never twice at once by
+	 * itself in the loop, but several threads may drive one set.
+	 */
 	void (*ready)(struct soft_watch *watch, uint32_t events);
 };
 
@@ -29,6 +32,7 @@ struct soft_watch {
 	const struct soft_watch_ops *ops;
 	uint64_t handle; /* 0: not in the table */
 	int epfd, fd;
+	TAILQ_ENTRY(soft_watch) link; /* in its set */
 };
 
 /* Starts the thread if it does not run. -EAGAIN, -EMFILE. Again in a forked child: -EACCES. */
@@ -37,18 +41,30 @@ int soft_loop_start(void);
 int soft_loop_fd(void);
 bool soft_loop_is_self(void);
 
-/* Watches of the loop (epfd = soft_loop_fd()) or of a set (soft_pset.h). */
+/*
+ * Watches of the loop (epfd = soft_loop_fd()) or of a set (soft_pset.h).
+ * -ENOMEM, -ENOSPC, or what epoll_ctl(2) says. The callback may come before the
+ * call returns.
+ */
 int soft_watch_add(struct soft_watch *watch, int epfd, int fd, uint32_t events);
 int soft_watch_change(struct soft_watch *watch, uint32_t events);
-/* No callback begins after it; one that runs goes on, kept alive by its reference. */
+/*
+ * No callback takes its reference after it; one that has it goes on. Does
+ * nothing to what is not watched. The descriptor is closed afterwards, not before.
+ */
 void soft_watch_remove(struct soft_watch *watch);
 /* Runs the callback of one event as epoll_wait returned it. */
 void soft_watch_dispatch(uint64_t handle, uint32_t events);
+/*
+ * Waits @ms (-1: for ever) on @epfd and runs the callbacks of up to 64 events.
+ * Their count, or what epoll_wait(2) says.
+ */
+int soft_watch_run(int epfd, int ms);
 
 /*
- * Timers: run on the loop's thread. Start of a running one moves it. After
- * soft_timer_stop() returned true it does not fire; false: it fires, is firing
- * or was not started. @get/@put as above.
+ * Timers: run on the loop's thread, which has been started. Start of a running
+ * one moves it. After soft_timer_stop() returned true it does not fire; false:
+ * it fires, is firing or was not started. @get/@put as above.
  */
 struct soft_timer;
 struct soft_timer_ops {
@@ -63,6 +79,10 @@ struct soft_timer {
 };
 void soft_timer_start(struct soft_timer *timer, unsigned int ms);
 bool soft_timer_stop(struct soft_timer *timer);
+
+/* For the loop alone: makes the timers' descriptor (or -errno); fires what is due. */
+int soft_timer_open(void);
+void soft_timer_run(int fd);
 
 /*
  * Takes over a socket whose stream has ended: sends @bytes (@len may be 0;

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/*
+ * Sockets that only have to be closed in good order: their last words are sent,
+ * then they wait for the peer's FIN. Closing a socket with bytes unread resets
+ * it, and the reset would overtake what was said last.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "driver/soft/soft_loop.h"
+
+#define DISCARD_AT_ONCE (256u << 10)
+#define DISCARD_CALLS 4
+
+struct lingering {
+	TAILQ_ENTRY(lingering) link;
+	struct soft_watch watch;
+	struct soft_timer timer;
+	unsigned int refs; /* atomic: being on the list, callbacks in flight */
+	bool listed;
+	int fd;
+	size_t len, sent;
+	uint8_t bytes[];
+};
+
+/* @lock protects: the list, @listed, start and end of a socket's watch and timer. */
+static struct {
+	struct iw_lock lock;
+	TAILQ_HEAD(, lingering) list; /* oldest first */
+	unsigned int n;
+} all = { .lock = IW_LOCK_STATIC, .list = TAILQ_HEAD_INITIALIZER(all.list) };
+
+static void get(struct lingering *l)
+{
+	__atomic_fetch_add(&l->refs, 1, __ATOMIC_RELAXED);
+}
+
+static void put(struct lingering *l)
+{
+	if (__atomic_sub_fetch(&l->refs, 1, __ATOMIC_ACQ_REL))
+		return;
+	close(l->fd);
+	free(l);
+}
+
+/* The last reference, often that of a callback, closes the socket. */
+static void end(struct lingering *l)
+{
+	bool listed;
+
+	iw_lock(&all.lock);
+	listed = l->listed;
+	if (listed) {
+		l->listed = false;
+		TAILQ_REMOVE(&all.list, l, link);
+		all.n--;
+		soft_watch_remove(&l->watch);
+		soft_timer_stop(&l->timer);
+	}
+	iw_unlock(&all.lock);
+	if (listed)
+		put(l);
+}
+
+/* 0: all is said; -EAGAIN: the socket is full; else it is broken. */
+static int say(struct lingering *l)
+{
+	ssize_t n;
+
+	while (l->sent < l->len) {
+		n = send(l->fd, l->bytes + l->sent, l->len - l->sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (n > 0)
+			l->sent += (size_t)n;
+		else if (n < 0 && errno != EINTR)
+			return errno == EWOULDBLOCK ? -EAGAIN : -errno;
+	}
+	if (l->len == l->sent && shutdown(l->fd, SHUT_WR))
+		return -errno;
+	return 0;
+}
+
+/* -EAGAIN: more may come; 0: the peer has closed; else it is broken. */
+static int discard(struct lingering *l)
+{
+	ssize_t n;
+
+	for (unsigned int i = 0; i < DISCARD_CALLS; i++) {
+		n = recv(l->fd, NULL, DISCARD_AT_ONCE, MSG_TRUNC | MSG_DONTWAIT);
+		if (!n)
+			return 0;
+		if (n < 0 && errno != EINTR)
+			return errno == EWOULDBLOCK ? -EAGAIN : -errno;
+	}
+	return -EAGAIN;
+}
+
+static void watch_get(struct soft_watch *watch)
+{
+	get(iw_container_of(watch, struct lingering, watch));
+}
+
+static void watch_put(struct soft_watch *watch)
+{
+	put(iw_container_of(watch, struct lingering, watch));
+}
+
+static void watch_ready(struct soft_watch *watch, uint32_t events)
+{
+	struct lingering *l = iw_container_of(watch, struct lingering, watch);
+	int rc = 0;
+
+	if (l->sent < l->len) {
+		rc = say(l);
+		if (!rc)
+			rc = soft_watch_change(watch, EPOLLIN);
+	}
+	if (!rc || rc == -EAGAIN)
+		rc = discard(l);
+	if (rc != -EAGAIN)
+		end(l);
+}
+
+static const struct soft_watch_ops watch_ops = {
+	.get = watch_get,
+	.put = watch_put,
+	.ready = watch_ready,
+};
+
+static void timer_get(struct soft_timer *timer)
+{
+	get(iw_container_of(timer, struct lingering, timer));
+}
+
+static void timer_put(struct soft_timer *timer)
+{
+	put(iw_container_of(timer, struct lingering, timer));
+}
+
+static void timer_fire(struct soft_timer *timer)
+{
+	end(iw_container_of(timer, struct lingering, timer));
+}
+
+static const struct soft_timer_ops timer_ops = {
+	.get = timer_get,
+	.put = timer_put,
+	.fire = timer_fire,
+};
+
+static struct lingering *new_lingering(int fd, const void *bytes, size_t len)
+{
+	struct lingering *l = iw_calloc(1, sizeof(*l) + len);
+
+	if (!l)
+		return NULL;
+	l->watch.ops = &watch_ops;
+	l->timer.ops = &timer_ops;
+	l->refs = 1;
+	l->fd = fd;
+	l->len = len;
+	if (len)
+		memcpy(l->bytes, bytes, len);
+	return l;
+}
+
+/* On the list, so that whoever ends it finds watch and timer either whole or not begun. */
+static int begin(struct lingering *l, uint32_t events, unsigned int ms)
+{
+	int rc;
+
+	iw_lock(&all.lock);
+	rc = soft_watch_add(&l->watch, soft_loop_fd(), l->fd, events);
+	if (!rc) {
+		soft_timer_start(&l->timer, ms);
+		TAILQ_INSERT_TAIL(&all.list, l, link);
+		l->listed = true;
+		all.n++;
+	}
+	iw_unlock(&all.lock);
+	return rc;
+}
+
+/* With a reference; NULL: there is room. */
+static struct lingering *oldest_if_full(void)
+{
+	struct lingering *l = NULL;
+
+	iw_lock(&all.lock);
+	if (all.n >= SOFT_LINGER_MAX) {
+		l = TAILQ_FIRST(&all.list);
+		get(l);
+	}
+	iw_unlock(&all.lock);
+	return l;
+}
+
+void soft_loop_linger(int fd, const void *bytes, size_t len, unsigned int ms)
+{
+	struct lingering *l, *oldest;
+	int rc = soft_loop_start();
+
+	l = rc ? NULL : new_lingering(fd, bytes, len);
+	if (!l) {
+		close(fd);
+		return;
+	}
+	while ((oldest = oldest_if_full())) {
+		end(oldest);
+		put(oldest);
+	}
+	rc = say(l);
+	if (!rc || rc == -EAGAIN)
+		rc = begin(l, rc ? EPOLLIN | EPOLLOUT : EPOLLIN, ms);
+	if (rc)
+		put(l);
+}
