@@ -8,4 +8,3 @@ libiwdriver_la_SOURCES = driver/registry.c driver/registry.h \
 	driver/kernel/kqp.c driver/kernel/kqp.h \
 	driver/kernel/ucma.c driver/kernel/ucma.h driver/kernel/ucma_abi.h
 libiwdriver_la_CFLAGS = $(AM_CFLAGS) $(VERBS_CFLAGS)
-libiwdriver_la_LIBADD = $(VERBS_LIBS)

@@ -43,7 +43,7 @@ own base 'base/'
 own iwcm-core 'base/|iwcm-core/'
 own netlink 'base/|netlink/'
 own driver 'base/|iwcm-core/|driver/'
-own verbs 'base/|driver/|verbs/'
+own verbs 'base/|driver/soft/|netlink/|verbs/'
 own shim 'base/|iwcm-core/|netlink/|driver/registry\.h|shim/'
 
 foreign iwcm-core 'sys/socket|netinet|arpa|net/|linux/|rdma/|infiniband/|netlink/|time\.h|sys/time|iwcm-core/iw_driver' \

@@ -10,7 +10,7 @@ bad=0
 check() {
 	n=$((n + 1))
 	found=$(find "$srcdir/base" "$srcdir/iwcm-core" "$srcdir/netlink" "$srcdir/driver" \
-		"$srcdir/shim" -name '*.[ch]' -exec awk "$2" {} +)
+		"$srcdir/shim" "$srcdir/verbs" -name '*.[ch]' -exec awk "$2" {} +)
 	if [ -z "$found" ]; then
 		echo "ok $n - $1"
 	else

@@ -1,6 +1,6 @@
 IW_TESTS += tests/test_kevent tests/test_ucma
 iw_driver_test_cflags = $(AM_CFLAGS) $(VERBS_CFLAGS) $(CRITERION_CFLAGS)
-iw_driver_test_ldadd = libiwdriver.la libiwbase.la $(CRITERION_LIBS)
+iw_driver_test_ldadd = libiwdriver.la libiwbase.la $(CRITERION_LIBS) $(VERBS_LIBS)
 
 tests_test_kevent_SOURCES = tests/test_kevent.c
 tests_test_kevent_CFLAGS = $(iw_driver_test_cflags)
@@ -22,4 +22,4 @@ tests_test_kdev_SOURCES = tests/test_kdev.c
 tests_test_kdev_CFLAGS = $(iw_driver_test_cflags)
 tests_test_kdev_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=write -Wl,--wrap=open -Wl,--wrap=close \
 	-Wl,--wrap=ibv_modify_qp -Wl,--wrap=ibv_query_device
-tests_test_kdev_LDADD = libiwdriver.la libiwcm.la libiwbase.la $(CRITERION_LIBS)
+tests_test_kdev_LDADD = libiwdriver.la libiwcm.la libiwbase.la $(CRITERION_LIBS) $(VERBS_LIBS)
