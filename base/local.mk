@@ -1,4 +1,5 @@
 noinst_LTLIBRARIES += libiwbase.la
 libiwbase_la_SOURCES = base/bytes.h base/fault.c base/fault.h base/list.h \
 	base/lock.c base/lock.h base/log.c base/log.h \
-	base/verbs_entry.c base/verbs_entry.h
+	base/verbs_entry.c base/verbs_entry.h \
+	base/restart.c base/restart.h
