@@ -64,9 +64,10 @@ static int start(void)
 	int rc, timers;
 
 	iw_assert_held(&loop.lock);
-	loop.epfd = new_epoll();
-	if (loop.epfd < 0)
-		return loop.epfd;
+	rc = new_epoll();
+	if (rc < 0)
+		return rc;
+	loop.epfd = rc;
 	timers = soft_timer_open();
 	rc = timers;
 	if (rc < 0)
