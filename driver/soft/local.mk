@@ -16,6 +16,9 @@ libiwsoft_la_SOURCES = \
 	driver/soft/soft_qp.c driver/soft/soft_qp.h \
 	driver/soft/soft_rq.c driver/soft/soft_rq.h \
 	driver/soft/soft_rx.c driver/soft/soft_rx.h \
+	driver/soft/soft_rx_answer.c driver/soft/soft_rx_call.h \
+	driver/soft/soft_rx_check.c driver/soft/soft_rx_end.c \
+	driver/soft/soft_rx_place.c driver/soft/soft_rx_recv.c \
 	driver/soft/soft_sq.c driver/soft/soft_sq.h \
 	driver/soft/soft_timer.c \
 	driver/soft/soft_tx.c driver/soft/soft_tx.h \

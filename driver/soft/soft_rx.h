@@ -36,6 +36,7 @@ struct soft_rx {
 	uint32_t hdr_have, hdr_need;
 	struct ddp_header ddp; /* of the segment in work */
 	uint32_t left;	       /* payload bytes of it not yet placed */
+	bool bulk;	       /* large FPDUs come: read little between them */
 	uint8_t trailer[8];
 	uint32_t trailer_have, trailer_need;
 	uint32_t crc; /* running */
@@ -43,6 +44,8 @@ struct soft_rx {
 	uint32_t send_msn, read_msn, atomic_msn; /* next expected; from 1 */
 	/* The untagged message on QN 0 that is being placed. */
 	bool in_send;
+	bool send_held; /* placed, but its Immediate has to come first */
+	uint8_t send_op;
 	uint32_t send_mo; /* placed so far */
 	struct soft_rwqe rwqe;
 	/* The tagged message that is being placed, to check that segments follow on. */
@@ -64,6 +67,12 @@ void soft_rx_restart(struct soft_qp *qp);
  * at it. No lock is held. True if the budget ended it: there may be more.
  */
 bool soft_rx_run(struct soft_qp *qp);
+
+/*
+ * The same with bytes that the caller has, as if they had been received. 0, or
+ * -EPROTO once the QP fails. Takes rx.lock; no lock is held. For tests and fuzzing.
+ */
+int soft_rx_feed(struct soft_qp *qp, const void *bytes, size_t len);
 
 /* For the end of the stream, rx.lock held: the receive in work completes with @status. */
 void soft_rx_flush(struct soft_qp *qp, enum ibv_wc_status status);
