@@ -9,10 +9,11 @@
 
 enum iw_driver_kind {
 	IW_DRIVER_KERNEL, /* /dev/infiniband/rdma_cm and verbs */
+	IW_DRIVER_SOFT,	  /* the RNIC in this process */
 	IW_DRIVER_NKINDS
 };
 
-/* Never NULL for a kind below IW_DRIVER_NKINDS. */
+/* NULL: this build does not have that driver. IW_DRIVER_KERNEL is always there. */
 const struct iw_driver *iw_driver_get(enum iw_driver_kind kind);
 
 #endif

@@ -7,6 +7,7 @@
  * thread that waits for it. The eventfd is written only for events that no
  * source's descriptor shows: those queued by other threads, or left over.
  */
+#include "shim/choose.h"
 #include "shim/shim.h"
 
 #include <pthread.h>
@@ -168,14 +169,17 @@ static struct iw_source *peek_source(struct shim_channel *c, enum iw_driver_kind
 	return __atomic_load_n(&c->sources[kind], __ATOMIC_ACQUIRE);
 }
 
-/* 0: @s is the channel's now. -EEXIST: another thread was faster. */
+/*
+ * 0: @s is the channel's now. -EEXIST: another thread was faster. A source
+ * without a descriptor queues from threads of its own, by the eventfd.
+ */
 static int add_source(struct shim_channel *c, enum iw_driver_kind kind, struct iw_source *s, int fd)
 {
 	int rc = -EEXIST;
 
 	iw_lock(&c->lock);
 	if (!c->sources[kind])
-		rc = epoll_watch(c->ch.fd, fd);
+		rc = fd < 0 ? 0 : epoll_watch(c->ch.fd, fd);
 	if (!rc) {
 		c->source_fds[kind] = fd;
 		__atomic_store_n(&c->sources[kind], s, __ATOMIC_RELEASE);
@@ -298,7 +302,7 @@ static int channel_pump(struct shim_channel *c)
 	pumped = false;
 	for (int kind = 0; kind < IW_DRIVER_NKINDS && rc == -EAGAIN; kind++) {
 		s = peek_source(c, kind);
-		if (s)
+		if (s && c->source_fds[kind] >= 0)
 			rc = iw_driver_get(kind)->source_pump(s);
 	}
 	pumping = NULL;
@@ -322,16 +326,27 @@ void shim_channel_recheck(struct shim_channel *c)
 	iw_lock(&c->lock);
 	for (int kind = 0; kind < IW_DRIVER_NKINDS; kind++) {
 		ev.data.fd = c->source_fds[kind];
-		if (c->sources[kind] && epoll_ctl(c->ch.fd, EPOLL_CTL_MOD, ev.data.fd, &ev))
+		if (c->sources[kind] && ev.data.fd >= 0 &&
+		    epoll_ctl(c->ch.fd, EPOLL_CTL_MOD, ev.data.fd, &ev))
 			iw_warn("cannot watch a source: %s", strerror(errno));
 	}
 	iw_unlock(&c->lock);
 }
 
+/* Whether there is anything to read: a channel may hear from threads alone. */
+static bool channel_can_pump(struct shim_channel *c)
+{
+	for (int kind = 0; kind < IW_DRIVER_NKINDS; kind++)
+		if (peek_source(c, kind) && c->source_fds[kind] >= 0)
+			return true;
+	return false;
+}
+
 /*
  * Reading first costs one system call if an event is there and three more if
  * not; waiting first costs three always. Recent luck decides, and waiting is
- * given up now and then to see whether luck has turned.
+ * given up now and then to see whether luck has turned. Where nothing can be
+ * read there is nothing to learn.
  */
 static bool channel_should_wait(struct shim_channel *c)
 {
@@ -342,6 +357,8 @@ static void channel_learn(struct shim_channel *c, int by)
 {
 	int credit = __atomic_load_n(&c->wait_credit, __ATOMIC_RELAXED) + by;
 
+	if (!channel_can_pump(c))
+		return;
 	if (credit >= WAIT_CREDIT_MIN && credit <= WAIT_CREDIT_MAX)
 		__atomic_store_n(&c->wait_credit, credit, __ATOMIC_RELAXED);
 }
@@ -374,16 +391,10 @@ int shim_channel_get(struct shim_channel *c, int cancel, struct shim_event **eve
 	return 0;
 }
 
-/* Without the software device a channel is of use only if the kernel can serve. */
-static int any_driver(void)
-{
-	return iw_driver_get(IW_DRIVER_KERNEL)->probe();
-}
-
 IW_EXPORT struct rdma_event_channel *rdma_create_event_channel(void)
 {
 	struct shim_channel *c = NULL;
-	int rc = any_driver();
+	int rc = shim_choose_any();
 
 	if (!rc)
 		rc = shim_channel_new(&c);

@@ -2,6 +2,8 @@
 /*
  * Connections: connect, listen, accept, reject, establish, notify, disconnect.
  */
+#include "shim/addr.h"
+#include "shim/choose.h"
 #include "shim/shim.h"
 
 /* ucma's own default bound; a negative or zero backlog means "the most". */
@@ -132,6 +134,29 @@ IW_EXPORT int rdma_connect(struct rdma_cm_id *id, struct rdma_conn_param *conn_p
 
 /* ---- passive */
 
+/* An id that is bound has its driver; else it is going to be at every address. */
+static int listen_attach(struct shim_id *id, struct iw_cm_id **cm)
+{
+	enum iw_driver_kind kind;
+	int rc;
+
+	*cm = shim_id_cm(id);
+	if (*cm && id->id.route.addr.src_addr.sa_family)
+		return 0;
+	rc = shim_choose_local(NULL, &kind);
+	return rc ? rc : shim_id_attach(id, kind, cm);
+}
+
+static void say_listening(const struct shim_id *id)
+{
+	const struct sockaddr *addr = &id->id.route.addr.src_addr;
+	char text[SHIM_ADDR_TEXT];
+
+	if (!id->device)
+		iw_info("id %p: %s is served by all %s devices", (const void *)id,
+			shim_addr_text(addr, text), shim_driver_name(id->kind));
+}
+
 /* IDLE (the driver binds the wildcard) or BOUND -> LISTEN. */
 static int do_listen(struct shim_id *id, int backlog)
 {
@@ -141,7 +166,7 @@ static int do_listen(struct shim_id *id, int backlog)
 
 	if (was != SHIM_IDLE && was != SHIM_BOUND)
 		return -EINVAL;
-	rc = shim_id_attach(id, IW_DRIVER_KERNEL, &cm);
+	rc = listen_attach(id, &cm);
 	if (rc)
 		return rc;
 	if (!shim_id_move(id, was, SHIM_LISTEN))
@@ -151,7 +176,10 @@ static int do_listen(struct shim_id *id, int backlog)
 		shim_id_set_state(id, was);
 		return rc;
 	}
-	return shim_id_refresh(id, cm);
+	rc = shim_id_refresh(id, cm);
+	if (!rc)
+		say_listening(id);
+	return rc;
 }
 
 IW_EXPORT int rdma_listen(struct rdma_cm_id *id, int backlog)

@@ -55,6 +55,24 @@ static int read_limits(struct shim_device *d)
 	return 0;
 }
 
+/* The context is @d's in every case. */
+static int add_device(struct shim_device *d, int index, uint64_t guid)
+{
+	int rc;
+
+	iw_assert_held(&devices_lock);
+	rc = read_limits(d);
+	if (rc) {
+		ibv_close_device(d->verbs);
+		return rc;
+	}
+	d->generation = shim_generation();
+	d->index = index;
+	d->guid = guid;
+	TAILQ_INSERT_TAIL(&devices, d, link);
+	return 0;
+}
+
 static int open_device(struct ibv_device *dev, struct shim_device **out)
 {
 	struct shim_device *d;
@@ -70,25 +88,41 @@ static int open_device(struct ibv_device *dev, struct shim_device **out)
 		rc = shim_errno_or(-ENODEV);
 		goto free_device;
 	}
-	rc = read_limits(d);
+	rc = add_device(d, ibv_get_device_index(dev), ibv_get_device_guid(dev));
 	if (rc)
-		goto close_device;
-	d->generation = shim_generation();
-	d->index = ibv_get_device_index(dev);
-	d->guid = ibv_get_device_guid(dev);
-	TAILQ_INSERT_TAIL(&devices, d, link);
+		goto free_device;
 	*out = d;
 	return 0;
 
-close_device:
-	ibv_close_device(d->verbs);
 free_device:
 	iw_error("cannot open RDMA device %s: %s", ibv_get_device_name(dev), strerror(-rc));
 	free(d);
 	return rc;
 }
 
-static int find_and_open(int index, uint64_t guid, struct shim_device **out)
+/* A device that its driver opens: libibverbs need not know of it. */
+static int open_by_driver(const struct iw_driver *driver, const struct iw_cm_addr_info *info,
+			  struct shim_device **out)
+{
+	struct shim_device *d = iw_calloc(1, sizeof(*d));
+	int rc;
+
+	iw_assert_held(&devices_lock);
+	if (!d)
+		return -ENOMEM;
+	rc = iw_fault(IW_FAULT_SYSCALL) ? -ENODEV : driver->open_verbs(info, &d->verbs);
+	if (!rc)
+		rc = add_device(d, info->ibdev_index, info->node_guid);
+	if (rc) {
+		iw_error("cannot open a device of the %s driver: %s", driver->name, strerror(-rc));
+		free(d);
+		return rc;
+	}
+	*out = d;
+	return 0;
+}
+
+static int open_by_verbs(int index, uint64_t guid, struct shim_device **out)
 {
 	struct ibv_device **list;
 	int rc = -ENODEV, n;
@@ -119,15 +153,18 @@ static int need_pd(struct shim_device *d)
 	return d->pd ? 0 : shim_errno_or(-ENOMEM);
 }
 
-int shim_device_get(int index, uint64_t guid, struct shim_device **device)
+int shim_device_get(enum iw_driver_kind kind, const struct iw_cm_addr_info *info,
+		    struct shim_device **device)
 {
+	const struct iw_driver *driver = iw_driver_get(kind);
 	struct shim_device *d;
 	int rc = 0;
 
 	iw_lock(&devices_lock);
-	d = find_open(index, guid);
+	d = find_open(info->ibdev_index, info->node_guid);
 	if (!d)
-		rc = find_and_open(index, guid, &d);
+		rc = driver->open_verbs ? open_by_driver(driver, info, &d)
+					: open_by_verbs(info->ibdev_index, info->node_guid, &d);
 	if (!rc)
 		rc = need_pd(d);
 	if (!rc)

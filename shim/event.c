@@ -257,6 +257,7 @@ static int on_request(struct shim_id *listener, const struct iw_cm_event *ev)
 	if (rc)
 		goto free_event;
 	child->cm = ev->child;
+	child->kind = listener->kind;
 	child->passive = true;
 	child->state = SHIM_CONNECT;
 	rc = shim_id_refresh(child, ev->child);

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * The life of an rdma_cm_id: creation, its tie to a driver, migration between
- * channels, and the destroy that waits for the program's acknowledgements.
+ * The life of an rdma_cm_id: creation, its tie to a driver, and the destroy that
+ * waits for the program's acknowledgements. Migration is in migrate.c.
  */
+#include "shim/addr.h"
+#include "shim/choose.h"
 #include "shim/shim.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -35,7 +36,7 @@ static int qp_type_of(enum rdma_port_space ps)
 	}
 }
 
-static void id_on_channel(struct shim_id *id, struct shim_channel *channel)
+void shim_id_on_channel(struct shim_id *id, struct shim_channel *channel)
 {
 	iw_lock(&channel->lock);
 	id->channel = channel;
@@ -72,7 +73,7 @@ int shim_id_new(struct shim_channel *channel, void *context, enum rdma_port_spac
 	id->removal.owner = id;
 	id->removal.embedded = true;
 	id->magic = SHIM_ID_MAGIC;
-	id_on_channel(id, channel);
+	shim_id_on_channel(id, channel);
 	*priv = id;
 	return 0;
 }
@@ -89,36 +90,18 @@ struct iw_cm_id *shim_id_cm(struct shim_id *id)
 	return cm;
 }
 
-/* Of two threads that attach at once one wins; the other's is not needed. */
-static struct iw_cm_id *attach_first(struct shim_id *id, struct iw_cm_id *cm)
-{
-	struct iw_cm_id *winner;
-
-	iw_lock(&id->lock);
-	if (!id->cm)
-		id->cm = cm;
-	winner = id->cm;
-	iw_unlock(&id->lock);
-	if (winner != cm)
-		iw_cm_destroy(cm);
-	return winner;
-}
-
-int shim_id_attach(struct shim_id *id, enum iw_driver_kind kind, struct iw_cm_id **out)
+/* The core's id, with the program's options; not the shim id's yet. */
+static int make_cm(struct shim_id *id, enum iw_driver_kind kind, struct iw_cm_id **out)
 {
 	const struct iw_driver *driver = iw_driver_get(kind);
 	struct iw_cm_open_arg arg = { .ps = (uint16_t)id->id.ps,
 				      .qp_type = (uint8_t)id->id.qp_type };
-	struct iw_cm_id *cm = shim_id_cm(id);
+	struct iw_cm_id *cm;
 	int rc;
 
-	if (cm) {
-		*out = cm;
-		return 0;
-	}
 	if (!id->channel)
 		return -EINVAL;
-	rc = driver->probe();
+	rc = driver ? driver->probe() : -ENODEV;
 	if (rc)
 		return rc;
 	rc = shim_channel_source(id->channel, kind, &arg.source);
@@ -127,7 +110,94 @@ int shim_id_attach(struct shim_id *id, enum iw_driver_kind kind, struct iw_cm_id
 	rc = iw_cm_create(driver->cm, &arg, shim_handler, id, &cm);
 	if (rc)
 		return rc;
-	*out = attach_first(id, cm);
+	rc = shim_options_replay(id, cm);
+	if (rc) {
+		iw_cm_destroy(cm);
+		return rc;
+	}
+	*out = cm;
+	return 0;
+}
+
+/*
+ * @cm takes the place of @was, which is destroyed. Of two threads that do this
+ * at once one wins; the other's is not needed.
+ */
+static struct iw_cm_id *set_cm(struct shim_id *id, struct iw_cm_id *was, struct iw_cm_id *cm,
+			       enum iw_driver_kind kind)
+{
+	struct iw_cm_id *winner, *loser = cm;
+
+	iw_lock(&id->lock);
+	if (id->cm == was) {
+		loser = was;
+		id->cm = cm;
+		id->kind = kind;
+	}
+	winner = id->cm;
+	iw_unlock(&id->lock);
+	if (loser)
+		iw_cm_destroy(loser);
+	return winner;
+}
+
+/*
+ * The address that the program bound to, at another driver. A port that the
+ * program left open may be another one there.
+ */
+static int bind_again(struct shim_id *id, struct iw_cm_id *cm)
+{
+	struct sockaddr_storage addr = id->id.route.addr.src_storage;
+	int rc;
+
+	if (!addr.ss_family)
+		return 0;
+	rc = iw_cm_bind(cm, (struct sockaddr *)&addr);
+	if (rc != -EADDRINUSE || !id->any_port)
+		return rc;
+	shim_addr_set_port(&addr, 0);
+	return iw_cm_bind(cm, (struct sockaddr *)&addr);
+}
+
+static int replace_cm(struct shim_id *id, struct iw_cm_id *was, enum iw_driver_kind kind,
+		      struct iw_cm_id **out)
+{
+	struct iw_cm_id *cm;
+	int rc = make_cm(id, kind, &cm);
+
+	if (rc)
+		return rc;
+	rc = bind_again(id, cm);
+	if (rc) {
+		iw_error("id %p: cannot move from the %s driver to the %s one: %s", (void *)id,
+			 shim_driver_name(id->kind), shim_driver_name(kind), strerror(-rc));
+		iw_cm_destroy(cm);
+		return rc;
+	}
+	*out = set_cm(id, was, cm, kind);
+	return shim_id_refresh(id, *out);
+}
+
+int shim_id_attach(struct shim_id *id, enum iw_driver_kind kind, struct iw_cm_id **out)
+{
+	enum iw_driver_kind its_kind;
+	struct iw_cm_id *cm;
+	int rc;
+
+	iw_lock(&id->lock);
+	cm = id->cm;
+	its_kind = id->kind;
+	iw_unlock(&id->lock);
+	if (cm && its_kind == kind) {
+		*out = cm;
+		return 0;
+	}
+	if (cm)
+		return replace_cm(id, cm, kind, out);
+	rc = make_cm(id, kind, &cm);
+	if (rc)
+		return rc;
+	*out = set_cm(id, NULL, cm, kind);
 	return 0;
 }
 
@@ -156,25 +226,38 @@ static void copy_addr(struct sockaddr_storage *to, const struct sockaddr_storage
 		memcpy(to, from, sizeof(*to));
 }
 
+static void say_device(const struct shim_id *id)
+{
+	char text[SHIM_ADDR_TEXT];
+
+	iw_info("id %p: %s is served by %s (%s)", (const void *)id,
+		shim_addr_text(&id->id.route.addr.src_addr, text), id->device->verbs->device->name,
+		shim_driver_name(id->kind));
+}
+
 int shim_id_refresh(struct shim_id *id, struct iw_cm_id *cm)
 {
 	struct iw_cm_addr_info info = { .ibdev_index = -1 };
 	struct shim_device *device;
+	bool first = false;
 	int rc = iw_cm_query(cm, &info);
 
 	if (rc)
 		return rc;
 	if (info.port_num && !id->device) {
-		rc = shim_device_get(info.ibdev_index, info.node_guid, &device);
+		rc = shim_device_get(id->kind, &info, &device);
 		if (rc)
 			return rc;
 		id->device = device;
 		id->id.verbs = device->verbs;
 		id->id.pd = device->pd;
 		id->id.port_num = info.port_num;
+		first = true;
 	}
 	copy_addr(&id->id.route.addr.src_storage, &info.src);
 	copy_addr(&id->id.route.addr.dst_storage, &info.dst);
+	if (first)
+		say_device(id);
 	return 0;
 }
 
@@ -211,20 +294,13 @@ void shim_id_set_state(struct shim_id *id, enum shim_state to)
 
 /* ---- the end */
 
-static void name_addr(const struct sockaddr_storage *ss, char text[INET6_ADDRSTRLEN + 8])
+static void name_addr(const struct sockaddr_storage *ss, char text[SHIM_ADDR_TEXT + 8])
 {
-	const struct sockaddr_in6 *v6 = (const void *)ss;
-	const struct sockaddr_in *v4 = (const void *)ss;
-	char host[INET6_ADDRSTRLEN] = "-";
-	unsigned int port = ntohs(v4->sin_port);
+	const struct sockaddr *addr = (const struct sockaddr *)ss;
+	char host[SHIM_ADDR_TEXT];
 
-	if (ss->ss_family == AF_INET)
-		inet_ntop(AF_INET, &v4->sin_addr, host, sizeof(host));
-	else if (ss->ss_family == AF_INET6)
-		inet_ntop(AF_INET6, &v6->sin6_addr, host, sizeof(host));
-	else
-		port = 0;
-	snprintf(text, INET6_ADDRSTRLEN + 8, "%s:%u", host, port);
+	snprintf(text, SHIM_ADDR_TEXT + 8, "%s:%u", shim_addr_text(addr, host),
+		 ntohs(shim_addr_port(addr)));
 }
 
 /* " ESTABLISHED DISCONNECTED": as many as fit. */
@@ -244,7 +320,7 @@ static void name_unacked(struct shim_id *id, char *text, size_t room)
 
 static void complain(struct shim_id *id, const char *who)
 {
-	char src[INET6_ADDRSTRLEN + 8], dst[INET6_ADDRSTRLEN + 8], events[400];
+	char src[SHIM_ADDR_TEXT + 8], dst[SHIM_ADDR_TEXT + 8], events[400];
 
 	name_unacked(id, events, sizeof(events));
 	name_addr(&id->id.route.addr.src_storage, src);
@@ -321,135 +397,12 @@ void shim_id_free(struct shim_id *id)
 	free(id);
 }
 
-/* ---- migration */
-
-struct move {
-	struct shim_id *id;
-	struct shim_channel *to;
-};
-
-static int move_id(struct shim_id *id, struct shim_channel *to);
-
-/*
- * The kernel moves a listener's requests with it, but not the ids in them: so
- * that nothing is lost, all that the old channel's kernel file holds has been
- * read before (shim_channel_drain).
- * While no handler of the id runs: its unread events follow it, in order, and
- * so do the children of requests that nobody has seen.
- */
-static void move_to_channel(void *arg)
-{
-	struct move *move = arg;
-	struct shim_event_list list = TAILQ_HEAD_INITIALIZER(list);
-	struct shim_id *id = move->id;
-	struct shim_event *ev;
-
-	shim_channel_purge(id->channel, id, &list);
-	iw_lock(&id->channel->lock);
-	TAILQ_REMOVE(&id->channel->ids, id, link);
-	iw_unlock(&id->channel->lock);
-	id_on_channel(id, move->to);
-	while ((ev = TAILQ_FIRST(&list))) {
-		TAILQ_REMOVE(&list, ev, link);
-		if (shim_is_request(ev) && move_id(shim_child_of(ev), move->to))
-			shim_event_drop(ev); /* refused, as if never seen */
-		else
-			shim_channel_queue(move->to, ev);
-	}
-}
-
-static int move_id(struct shim_id *id, struct shim_channel *to)
-{
-	struct move move = { .id = id, .to = to };
-	struct iw_source *source;
-	int rc;
-
-	if (!id->cm) {
-		move_to_channel(&move);
-		return 0;
-	}
-	rc = shim_channel_source(to, IW_DRIVER_KERNEL, &source);
-	if (rc)
-		return rc;
-	return iw_cm_migrate(id->cm, source, move_to_channel, &move);
-}
-
-int shim_id_make_private(struct shim_id *id)
-{
-	struct shim_channel *channel;
-	int rc = shim_channel_new(&channel);
-
-	if (rc)
-		return rc;
-	rc = move_id(id, channel);
-	if (rc)
-		shim_channel_free(channel);
-	else
-		id->sync = true;
-	return rc;
-}
-
-static int migrate_to(struct shim_id *id, struct shim_channel *to)
-{
-	struct shim_channel *old = id->channel;
-	bool was_sync = id->sync;
-	int rc;
-
-	if (was_sync && id->id.event) {
-		shim_event_ack(shim_event_of(id->id.event));
-		id->id.event = NULL;
-	}
-	shim_channel_drain(old);
-	rc = move_id(id, to);
-	if (rc)
-		return rc;
-	shim_channel_recheck(to);
-	id->sync = false;
-	shim_id_wait_acked(id, "rdma_migrate_id");
-	if (was_sync)
-		shim_channel_free(old);
-	return 0;
-}
-
-static int migrate_to_private(struct shim_id *id)
-{
-	int rc;
-
-	if (id->sync)
-		return -EINVAL;
-	shim_channel_drain(id->channel);
-	rc = shim_id_make_private(id);
-	if (rc)
-		return rc;
-	shim_channel_recheck(id->channel);
-	shim_id_wait_acked(id, "rdma_migrate_id");
-	return 0;
-}
-
-IW_EXPORT int rdma_migrate_id(struct rdma_cm_id *id, struct rdma_event_channel *channel)
-{
-	struct shim_channel *to;
-	struct shim_id *priv;
-	int rc = shim_id_check(id, &priv);
-
-	if (rc)
-		return shim_return(rc);
-	if (!priv->channel)
-		return shim_return(-EINVAL);
-	if (!channel)
-		return shim_return(migrate_to_private(priv));
-	rc = shim_channel_check(channel, &to);
-	if (!rc && to != priv->channel)
-		rc = migrate_to(priv, to);
-	return shim_return(rc);
-}
-
 /* ---- creation and destruction */
 
 static int create_sync(void *context, enum rdma_port_space ps, struct shim_id **priv)
 {
 	struct shim_channel *channel;
-	int rc = iw_driver_get(IW_DRIVER_KERNEL)->probe();
+	int rc = shim_choose_any();
 
 	if (!rc)
 		rc = shim_channel_new(&channel);

@@ -1,6 +1,6 @@
 noinst_LTLIBRARIES += libiwshim.la
-libiwshim_la_SOURCES = shim/channel.c shim/connect.c shim/device.c shim/event.c \
-	shim/export.h shim/fork.c shim/id.c shim/option.c shim/provider.c shim/provider.h \
+libiwshim_la_SOURCES = shim/addr.h shim/channel.c shim/choose.c shim/choose.h shim/connect.c shim/device.c shim/event.c \
+	shim/export.h shim/fork.c shim/id.c shim/migrate.c shim/option.c shim/provider.c shim/provider.h \
 	shim/qp.c shim/resolve.c shim/shim.h shim/wait.c
 libiwshim_la_CFLAGS = $(AM_CFLAGS) $(VERBS_CFLAGS)
 

@@ -1,17 +1,87 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * Options of an id. The driver holds and judges them, bad pointers (EFAULT)
- * included.
+ * Options of an id. The driver holds them and judges when they may change; until
+ * an id has a driver, and for when it gets another, they are kept here.
  */
+#include <sys/uio.h>
+#include <unistd.h>
+
 #include "shim/shim.h"
+
+static const uint8_t lengths[SHIM_OPTIONS] = {
+	[RDMA_OPTION_ID_TOS] = 1,
+	[RDMA_OPTION_ID_REUSEADDR] = 4,
+	[RDMA_OPTION_ID_AFONLY] = 4,
+	[RDMA_OPTION_ID_ACK_TIMEOUT] = 1,
+};
+
+static int check(const struct shim_id *id, int level, int name, size_t len)
+{
+	if (level == RDMA_OPTION_IB && name == RDMA_OPTION_IB_PATH)
+		return -EINVAL; /* an InfiniBand path needs a device that is known */
+	if (level != RDMA_OPTION_ID || name < 0 || name >= SHIM_OPTIONS)
+		return -ENOSYS;
+	if (len != lengths[name])
+		return -EINVAL;
+	return name == RDMA_OPTION_ID_ACK_TIMEOUT && id->id.qp_type != IBV_QPT_RC ? -EINVAL : 0;
+}
+
+/* A bad pointer is EFAULT here as it is in the kernel, where the kernel lets us ask. */
+static int copy_in(void *to, const void *from, size_t len)
+{
+	struct iovec local = { .iov_base = to, .iov_len = len };
+	struct iovec remote = { .iov_base = (void *)(uintptr_t)from, .iov_len = len };
+	ssize_t n;
+
+	if (!from)
+		return -EFAULT;
+	n = process_vm_readv(getpid(), &local, 1, &remote, 1, 0);
+	if (n == (ssize_t)len)
+		return 0;
+	if (n >= 0 || errno == EFAULT)
+		return -EFAULT;
+	memcpy(to, from, len);
+	return 0;
+}
+
+static void record(struct shim_id *id, int name, const struct shim_option *option)
+{
+	iw_lock(&id->lock);
+	id->options[name] = *option;
+	iw_unlock(&id->lock);
+}
+
+int shim_options_replay(struct shim_id *id, struct iw_cm_id *cm)
+{
+	struct shim_option options[SHIM_OPTIONS];
+	int rc = 0;
+
+	iw_lock(&id->lock);
+	memcpy(options, id->options, sizeof(options));
+	iw_unlock(&id->lock);
+	for (int name = 0; name < SHIM_OPTIONS && !rc; name++)
+		if (options[name].len)
+			rc = iw_cm_set_option(cm, RDMA_OPTION_ID, name, options[name].value,
+					      options[name].len);
+	return rc;
+}
 
 static int set_option(struct shim_id *id, int level, int name, const void *val, size_t len)
 {
-	struct iw_cm_id *cm;
-	int rc;
+	struct iw_cm_id *cm = shim_id_cm(id);
+	struct shim_option option;
+	int rc = check(id, level, name, len);
 
-	rc = shim_id_attach(id, IW_DRIVER_KERNEL, &cm);
-	return rc ? rc : iw_cm_set_option(cm, level, name, val, len);
+	/* What the driver judges it judges alone. */
+	if (rc)
+		return cm ? iw_cm_set_option(cm, level, name, val, len) : rc;
+	option.len = (uint8_t)len;
+	rc = copy_in(option.value, val, len);
+	if (!rc && cm)
+		rc = iw_cm_set_option(cm, level, name, option.value, len);
+	if (!rc)
+		record(id, name, &option);
+	return rc;
 }
 
 IW_EXPORT int rdma_set_option(struct rdma_cm_id *id, int level, int optname, void *optval,

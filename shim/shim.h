@@ -65,12 +65,21 @@ enum shim_state {
 
 #define SHIM_OWN_EVENTS 2
 
+/* rdma_set_option(3): the options of an id, as it was last given them. */
+#define SHIM_OPTIONS 4
+#define SHIM_OPTION_MAX 4
+
+struct shim_option {
+	uint8_t len; /* 0: not given */
+	uint8_t value[SHIM_OPTION_MAX];
+};
+
 /*
- * @lock protects: state, cm (from NULL to set, and back when the channel dies),
- * the spares and promises, unacked, dying, and the flags of the connection.
- * It is taken inside a channel's lock, never around it, and never held over a
- * call into the core. The public fields belong to the program and to the
- * thread that retrieves the event which fills them, as with librdmacm.
+ * @lock protects: state, cm and kind (cm from NULL to set, to that of another
+ * driver, and back when the channel dies), the options, the spares and promises, unacked, dying,
+ * and the flags of the connection. It is taken inside a channel's lock, never around it, and never
+ * held over a call into the core. The public fields belong to the program and to the thread that
+ * retrieves the event which fills them, as with librdmacm.
  */
 struct shim_id {
 	struct rdma_cm_id id;
@@ -83,7 +92,9 @@ struct shim_id {
 	struct iw_lock lock;
 	struct iw_cond acked;
 	enum shim_state state;
-	struct iw_cm_id *cm; /* NULL until a call needs a driver */
+	struct iw_cm_id *cm;	  /* NULL until a call needs a driver */
+	enum iw_driver_kind kind; /* whose cm is */
+	struct shim_option options[SHIM_OPTIONS];
 	struct shim_event_list spares;
 	unsigned int nspares;
 	unsigned int promised;		/* events that calls in flight still may cause */
@@ -94,6 +105,7 @@ struct shim_id {
 	bool established;		   /* ESTABLISHED was queued */
 	bool closed;			   /* DISCONNECTED was handed out */
 	bool removed;			   /* DEVICE_REMOVAL was queued */
+	bool any_port;			   /* bound to port 0 by the program */
 	uint8_t request_rr, request_depth; /* what the request offered; for accept(NULL) */
 	struct shim_event own[SHIM_OWN_EVENTS];
 	struct shim_event removal;
@@ -224,7 +236,12 @@ void shim_id_free(struct shim_id *id);
 void shim_id_detach(struct shim_id *id);
 /* The core's id below, NULL if there is none (any more). */
 struct iw_cm_id *shim_id_cm(struct shim_id *id);
-/* The core's id below, made on first need with the driver of @kind. */
+/*
+ * The core's id below, made on first need with the driver of @kind. An id that
+ * another driver has is made anew with this one, with the options and the local
+ * address that the program gave; if that fails the id is as before. Not for one
+ * that is bound to a device, listens or has a connection.
+ */
 int shim_id_attach(struct shim_id *id, enum iw_driver_kind kind, struct iw_cm_id **cm);
 /*
  * Reads the addresses and the device from @cm, the id below, into the public
@@ -236,8 +253,18 @@ bool shim_id_move(struct shim_id *id, enum shim_state from, enum shim_state to);
 void shim_id_set_state(struct shim_id *id, enum shim_state to);
 /* Waits until the program has acknowledged all it was given. */
 void shim_id_wait_acked(struct shim_id *id, const char *who);
+/* Puts an id that is on no channel on this one. */
+void shim_id_on_channel(struct shim_id *id, struct shim_channel *channel);
+
+/* ------------------------------------------------------------- migrate.c */
+
 /* Gives a sync listener's child a channel of its own. */
 int shim_id_make_private(struct shim_id *id);
+
+/* -------------------------------------------------------------- option.c */
+
+/* Gives @cm what the program has set. */
+int shim_options_replay(struct shim_id *id, struct iw_cm_id *cm);
 
 /* -------------------------------------------------------------- device.c */
 
@@ -247,7 +274,7 @@ struct shim_device {
 	struct ibv_context *verbs;
 	struct ibv_pd *pd;
 	uint64_t guid;
-	int index;
+	int index;		 /* of RDMA netlink; -1: not known, or none of the kernel's */
 	unsigned int users;	 /* ids bound to it */
 	unsigned int generation; /* of the process that opened it */
 	bool handed_out;	 /* by rdma_get_devices: open for good */
@@ -256,8 +283,12 @@ struct shim_device {
 	uint8_t max_initiator_depth;
 };
 
-/* Opens the device on first need, with a default PD. -ENODEV, -ENOMEM, verbs' errors. */
-int shim_device_get(int index, uint64_t guid, struct shim_device **device);
+/*
+ * Opens the device that the driver of @kind calls so on first need, with a
+ * default PD. -ENODEV, -ENOMEM, verbs' errors.
+ */
+int shim_device_get(enum iw_driver_kind kind, const struct iw_cm_addr_info *info,
+		    struct shim_device **device);
 void shim_device_put(struct shim_device *device);
 /* The device was removed: it is closed when its last id has gone. */
 void shim_device_gone(struct shim_device *device);

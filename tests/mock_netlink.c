@@ -17,7 +17,8 @@
 /* Protects all below. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static int route_rc;
-static bool route_local, no_device, have_first;
+static bool route_local, no_device, nothing, have_first;
+static unsigned int device_calls;
 static struct sockaddr_storage first, asked;
 
 void mock_netlink_route(int rc)
@@ -33,6 +34,21 @@ void mock_netlink_local(bool local)
 void mock_netlink_device(bool there)
 {
 	no_device = !there;
+}
+
+void mock_netlink_any(bool there)
+{
+	nothing = !there;
+}
+
+unsigned int mock_netlink_device_calls(void)
+{
+	unsigned int n;
+
+	pthread_mutex_lock(&lock);
+	n = device_calls;
+	pthread_mutex_unlock(&lock);
+	return n;
 }
 
 void mock_netlink_first(const struct sockaddr_storage *addr)
@@ -53,6 +69,33 @@ static size_t size_of(const struct sockaddr *addr)
 					  : sizeof(struct sockaddr_in6);
 }
 
+static int interface_of(const struct sockaddr *addr)
+{
+	const struct sockaddr_in6 *v6 = (const void *)addr;
+	const struct sockaddr_in *v4 = (const void *)addr;
+	uint32_t ip = ntohl(v4->sin_addr.s_addr);
+
+	if (addr->sa_family == AF_INET6)
+		return IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr)    ? 1
+		       : IN6_IS_ADDR_LINKLOCAL(&v6->sin6_addr) ? 9
+							       : 2;
+	return ip >> 24 == 127 ? 1 : ip >> 16 == 0x0a01 ? 7 : 2;
+}
+
+/* The preferred source, where the tests care. */
+static void source_of(const struct sockaddr *dst, struct nl_route *route)
+{
+	struct sockaddr_in6 *v6 = (void *)&route->src;
+	struct sockaddr_in *v4 = (void *)&route->src;
+
+	memcpy(&route->src, dst, size_of(dst));
+	if (route->ifindex == 7)
+		v4->sin_addr.s_addr = htonl(0x0a010001);
+	else if (route->ifindex == 9)
+		v6->sin6_scope_id = 0;
+	v4->sin_port = 0;
+}
+
 int nl_route_lookup(const struct sockaddr *dst, const struct sockaddr *src, int oif,
 		    struct nl_route *route)
 {
@@ -64,19 +107,34 @@ int nl_route_lookup(const struct sockaddr *dst, const struct sockaddr *src, int 
 		memcpy(&asked, src, size_of(src));
 	pthread_mutex_unlock(&lock);
 	memset(route, 0, sizeof(*route));
-	route->ifindex = 2;
-	route->is_local = route_local;
+	route->ifindex = interface_of(dst);
+	route->is_local = route_local || route->ifindex == 1;
+	source_of(dst, route);
 	return route_rc;
 }
 
 int nl_link_rdma_dev(int ifindex, struct nl_rdma_dev *dev)
 {
-	if (no_device)
+	pthread_mutex_lock(&lock);
+	device_calls++;
+	pthread_mutex_unlock(&lock);
+	if (no_device || ifindex != 2)
 		return -ENODEV;
 	memset(dev, 0, sizeof(*dev));
 	snprintf(dev->name, sizeof(dev->name), "mock0");
 	dev->port = 1;
 	dev->ifindex = ifindex;
+	return 0;
+}
+
+int nl_link_any_rdma_dev(void)
+{
+	return nothing ? -ENODEV : 0;
+}
+
+int nl_link_by_addr(const struct sockaddr *addr, int *ifindex)
+{
+	*ifindex = interface_of(addr);
 	return 0;
 }
 

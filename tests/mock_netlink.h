@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * The routing look-ups that the shim makes, with answers that a test sets.
- * Without any every destination has a route.
+ * Without any every destination has a route, by interface 2.
+ *
+ * 127.0.0.0/8 and ::1 are of interface 1 and 10.1.0.0/16 of interface 7, where
+ * this host is 10.1.0.1; neither has an RDMA device. 10.0.0.0/16 is of
+ * interface 2. Interface 9, of fe80::/10, has none either.
  */
 #ifndef IW_MOCK_NETLINK_H
 #define IW_MOCK_NETLINK_H
@@ -17,7 +21,11 @@ void mock_netlink_local(bool local);
 void mock_netlink_first(const struct sockaddr_storage *addr);
 /* The source that the last look-up was asked with; family 0: none. */
 struct sockaddr_storage mock_netlink_asked_src(void);
-/* Whether the interface has an RDMA device. */
+/* Whether interface 2 has an RDMA device, and so the machine. */
 void mock_netlink_device(bool there);
+/* Whether the machine has any RDMA device at all. */
+void mock_netlink_any(bool there);
+/* How often an interface was looked at for a device. */
+unsigned int mock_netlink_device_calls(void);
 
 #endif

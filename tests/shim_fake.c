@@ -129,7 +129,7 @@ void fake_take(struct iw_source *s, struct fake_event *e)
 	eventfd_read(s->fd, &one);
 }
 
-static int source_open(struct iw_source **source, int *fd)
+int fake_source_open(struct iw_source **source, int *fd)
 {
 	struct iw_source *s;
 	int rc = fake_called(FAKE_SOURCE_OPEN);
@@ -151,7 +151,7 @@ static int source_open(struct iw_source **source, int *fd)
 	return 0;
 }
 
-static void source_close(struct iw_source *s)
+void fake_source_close(struct iw_source *s)
 {
 	pthread_mutex_lock(&fake_lock);
 	nsources--;
@@ -242,7 +242,7 @@ static struct fake_id *child_of(struct fake_id *listener, struct fake_id *peer)
 	f->listener = listener;
 	f->src = peer->dst;
 	f->dst = peer->src;
-	f->device = fake_device_of((struct sockaddr *)&f->src);
+	f->device = fake_device_of(f, (struct sockaddr *)&f->src);
 	f->peer = peer;
 	peer->peer = f;
 	return f;
@@ -286,7 +286,7 @@ static struct fake_event *first_free(struct iw_source *s)
 	return NULL;
 }
 
-static int source_pump(struct iw_source *s)
+int fake_source_pump(struct iw_source *s)
 {
 	struct fake_event *e;
 	struct fake_id *f;
@@ -414,7 +414,7 @@ void fake_pump(struct rdma_cm_id *id)
 	source = f ? f->source : NULL;
 	pthread_mutex_unlock(&fake_lock);
 	if (source)
-		source_pump(source);
+		fake_source_pump(source);
 }
 
 void fake_post_plain(struct rdma_cm_id *id, enum iw_cm_event_type type, int status)
@@ -433,12 +433,14 @@ static const struct iw_driver driver = {
 	.name = "fake",
 	.cm = &fake_ops,
 	.probe = probe,
-	.source_open = source_open,
-	.source_pump = source_pump,
-	.source_close = source_close,
+	.source_open = fake_source_open,
+	.source_pump = fake_source_pump,
+	.source_close = fake_source_close,
 };
 
 const struct iw_driver *iw_driver_get(enum iw_driver_kind kind)
 {
+	if (kind == IW_DRIVER_SOFT)
+		return fake_has_soft ? &fake_soft_driver : NULL;
 	return &driver;
 }

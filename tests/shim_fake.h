@@ -6,6 +6,10 @@
  *
  * 10.0.<device>.<host> is an address of mock device <device>; 10.9.x.x is not
  * local; anything else is local without a device.
+ *
+ * This is the kernel's driver. The software one, off until fake_soft(true), is
+ * its like with threads of its own in place of descriptors; it has a device of
+ * its own, with the GUID FAKE_SOFT_GUID, for every local address.
  */
 #ifndef IW_SHIM_FAKE_H
 #define IW_SHIM_FAKE_H
@@ -34,6 +38,8 @@ enum fake_op {
 	FAKE_MODIFY_QP,
 	FAKE_MIGRATE,
 	FAKE_PUMP,
+	FAKE_OPEN_VERBS,
+	FAKE_SOFT_PROBE,
 	/* Not ops but outcomes: the status of the event, once. */
 	FAKE_ADDR_EVENT,
 	FAKE_ROUTE_EVENT,
@@ -65,6 +71,15 @@ int fake_last_backlog(void);
 /* 10.0.<device>.1:@port, and its kind. */
 struct sockaddr_in fake_addr(int device, uint16_t port);
 struct sockaddr_in6 fake_addr6(int device, uint16_t port);
+
+#define FAKE_SOFT_GUID MOCK_GUID(0x50)
+
+/* Whether this build has the software driver. */
+void fake_soft(bool there);
+/* Ids below that the software driver has. */
+int fake_soft_ids(void);
+/* The source that the last rdma_resolve_addr told the driver; family 0: none. */
+struct sockaddr_storage fake_last_src(void);
 
 /* What is still there of ids and sources; 0 when all is over. */
 int fake_live(void);

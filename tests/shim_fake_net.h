@@ -14,6 +14,7 @@
 #include "tests/shim_fake.h"
 
 #define DATA_MAX 256
+#define FAKE_SOFT_DEVICE 99
 
 struct fake_id;
 
@@ -29,6 +30,9 @@ struct fake_event {
 struct iw_source {
 	int fd;
 	TAILQ_HEAD(, fake_event) queue;
+	bool soft; /* read by @thread, until @stop */
+	bool stop;
+	pthread_t thread;
 };
 
 struct fake_id {
@@ -39,7 +43,7 @@ struct fake_id {
 	struct fake_id *peer; /* the other end, while both know of each other */
 	struct fake_id *listener;
 	bool want;  /* active: a request is out */
-	int device; /* -1: none */
+	int device; /* -1: none; FAKE_SOFT_DEVICE */
 	int busy;   /* pumps that post for it */
 	bool listening, gone, connected, reuse, silent;
 	unsigned int unshown; /* events that wait for the end of its silence */
@@ -54,10 +58,17 @@ extern bool fake_holding;
 
 extern const struct iw_cm_driver_ops fake_ops;
 
+/* The driver as the registry has it, and its parts. */
+int fake_source_open(struct iw_source **source, int *fd);
+int fake_source_pump(struct iw_source *s);
+void fake_source_close(struct iw_source *s);
+extern const struct iw_driver fake_soft_driver;
+extern bool fake_has_soft;
+
 /* Counts the call; the error that it has to return, or 0. Not under the lock. */
 int fake_called(enum fake_op op);
-/* The device behind an address; -1: none. */
-int fake_device_of(const struct sockaddr *addr);
+/* The device behind an address, as @f's driver sees it; -1: none. */
+int fake_device_of(const struct fake_id *f, const struct sockaddr *addr);
 
 /* Under the lock: an event for @f; of a request, @peer asks. */
 void fake_put(struct fake_id *f, struct fake_id *peer, const struct iw_cm_event *ev);

@@ -15,6 +15,7 @@
 static uint16_t next_port = 40000;
 static struct iw_cm_conn_param last_param;
 static int last_backlog;
+static struct sockaddr_storage last_src;
 
 struct iw_cm_conn_param fake_last_param(void)
 {
@@ -24,6 +25,11 @@ struct iw_cm_conn_param fake_last_param(void)
 int fake_last_backlog(void)
 {
 	return last_backlog;
+}
+
+struct sockaddr_storage fake_last_src(void)
+{
+	return last_src;
 }
 
 /* ---- addresses */
@@ -58,14 +64,25 @@ static size_t size_of(const struct sockaddr *addr)
 					   : sizeof(struct sockaddr_in);
 }
 
+static bool is_any(const struct sockaddr *addr)
+{
+	const struct sockaddr_in6 *v6 = (const void *)addr;
+	const struct sockaddr_in *v4 = (const void *)addr;
+
+	return addr->sa_family == AF_INET6 ? IN6_IS_ADDR_UNSPECIFIED(&v6->sin6_addr)
+					   : !v4->sin_addr.s_addr;
+}
+
 /* The device behind an address of the documented form; -1: none. */
-int fake_device_of(const struct sockaddr *addr)
+int fake_device_of(const struct fake_id *f, const struct sockaddr *addr)
 {
 	const struct sockaddr_in6 *v6 = (const void *)addr;
 	const struct sockaddr_in *v4 = (const void *)addr;
 	uint32_t ip = ntohl(v4->sin_addr.s_addr);
 	int device;
 
+	if (f->source->soft)
+		return is_any(addr) ? -1 : FAKE_SOFT_DEVICE;
 	if (addr->sa_family == AF_INET6)
 		device = v6->sin6_addr.s6_addr[0] == 0xfd ? v6->sin6_addr.s6_addr[2] : -1;
 	else
@@ -78,15 +95,6 @@ static bool is_local(const struct sockaddr *addr)
 	const struct sockaddr_in *v4 = (const void *)addr;
 
 	return addr->sa_family != AF_INET || ntohl(v4->sin_addr.s_addr) >> 16 != 0x0a09;
-}
-
-static bool is_any(const struct sockaddr *addr)
-{
-	const struct sockaddr_in6 *v6 = (const void *)addr;
-	const struct sockaddr_in *v4 = (const void *)addr;
-
-	return addr->sa_family == AF_INET6 ? IN6_IS_ADDR_UNSPECIFIED(&v6->sin6_addr)
-					   : !v4->sin_addr.s_addr;
 }
 
 static bool is_loopback(const struct sockaddr *addr)
@@ -103,7 +111,8 @@ static bool taken(struct fake_id *f, struct sockaddr_storage *addr)
 	struct fake_id *other;
 
 	TAILQ_FOREACH (other, &fake_ids, link)
-		if (other != f && !other->listener && other->src.ss_family == addr->ss_family &&
+		if (other != f && !other->listener && other->source->soft == f->source->soft &&
+		    other->src.ss_family == addr->ss_family &&
 		    *port_in(&other->src) == *port_in(addr) && !(f->reuse && other->reuse))
 			return true;
 	return false;
@@ -117,7 +126,7 @@ static int bind_to(struct fake_id *f, const struct sockaddr *addr)
 	memcpy(&ss, addr, size_of(addr));
 	if (!is_local(addr))
 		return -EADDRNOTAVAIL;
-	f->device = fake_device_of(addr);
+	f->device = fake_device_of(f, addr);
 	if (f->device < 0 && !is_any(addr) && !is_loopback(addr))
 		return -ENODEV;
 	if (*port_in(&ss) && taken(f, &ss))
@@ -152,6 +161,9 @@ static int op_resolve_addr(struct iw_cm_id *cm, void *drv, const struct sockaddr
 	if (rc)
 		return rc;
 	pthread_mutex_lock(&fake_lock);
+	memset(&last_src, 0, sizeof(last_src));
+	if (src)
+		memcpy(&last_src, src, size_of(src));
 	if (!src)
 		src = dst->sa_family == AF_INET6 ? (struct sockaddr *)&any6
 						 : (struct sockaddr *)&any;
@@ -187,9 +199,11 @@ static int op_query(struct iw_cm_id *cm, void *drv, struct iw_cm_addr_info *info
 	pthread_mutex_lock(&fake_lock);
 	info->src = f->src;
 	info->dst = f->dst;
-	info->ibdev_index = f->device;
+	info->ibdev_index = f->device == FAKE_SOFT_DEVICE ? -1 : f->device;
 	info->port_num = f->device >= 0 ? 1 : 0;
-	info->node_guid = f->device >= 0 ? MOCK_GUID(f->device) : 0;
+	info->node_guid = f->device == FAKE_SOFT_DEVICE ? FAKE_SOFT_GUID
+			  : f->device >= 0		? MOCK_GUID(f->device)
+							: 0;
 	pthread_mutex_unlock(&fake_lock);
 	return 0;
 }
@@ -240,16 +254,16 @@ static int op_listen(struct iw_cm_id *cm, void *drv, int backlog)
 	return rc;
 }
 
-static struct fake_id *find_listener(struct sockaddr_storage *dst)
+static struct fake_id *find_listener(const struct fake_id *from, struct sockaddr_storage *dst)
 {
 	struct fake_id *f;
 
 	TAILQ_FOREACH (f, &fake_ids, link)
-		if (f->listening && f->src.ss_family == dst->ss_family &&
-		    *port_in(&f->src) == *port_in(dst) &&
+		if (f->listening && f->source->soft == from->source->soft &&
+		    f->src.ss_family == dst->ss_family && *port_in(&f->src) == *port_in(dst) &&
 		    (is_any((struct sockaddr *)&f->src) ||
-		     fake_device_of((struct sockaddr *)&f->src) ==
-			     fake_device_of((struct sockaddr *)dst)))
+		     fake_device_of(f, (struct sockaddr *)&f->src) ==
+			     fake_device_of(f, (struct sockaddr *)dst)))
 			return f;
 	return NULL;
 }
@@ -277,7 +291,7 @@ static int op_connect(struct iw_cm_id *cm, void *drv, const struct iw_cm_conn_pa
 		return rc;
 	pthread_mutex_lock(&fake_lock);
 	last_param = *param;
-	listener = find_listener(&f->dst);
+	listener = find_listener(f, &f->dst);
 	f->want = true;
 	if (listener)
 		fake_put(listener, f, &ev);

@@ -440,9 +440,9 @@ Test(channel, source__not_opened_before_it_is_needed)
 	struct rdma_event_channel *ch = util_channel();
 	struct rdma_cm_id *id = util_id(ch);
 
+	succeeds(rdma_set_option(id, RDMA_OPTION_ID, RDMA_OPTION_ID_TOS, &(uint8_t){ 1 }, 1));
 	cr_assert_eq(fake_calls(FAKE_SOURCE_OPEN), 0);
 	succeeds(util_resolve(id, PORT));
-	succeeds(rdma_set_option(id, RDMA_OPTION_ID, RDMA_OPTION_ID_TOS, &(uint8_t){ 1 }, 1));
 	cr_assert_eq(fake_calls(FAKE_SOURCE_OPEN), 1);
 	util_destroy(id);
 	rdma_destroy_event_channel(ch);

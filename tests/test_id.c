@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "shim/shim.h"
 #include "tests/shim_util.h"
 
 /* ---- creation */
@@ -125,11 +126,43 @@ Test(id, set_option__the_driver_judges)
 {
 	struct rdma_event_channel *ch = util_channel();
 	struct rdma_cm_id *id = util_id(ch);
+	struct sockaddr_in any = { .sin_family = AF_INET };
 	uint8_t tos = 8;
 
+	succeeds(rdma_bind_addr(id, (struct sockaddr *)&any));
 	succeeds(rdma_set_option(id, RDMA_OPTION_ID, RDMA_OPTION_ID_TOS, &tos, 1));
+	cr_assert_eq(fake_calls(FAKE_SET_OPTION), 1);
 	fake_fail(FAKE_SET_OPTION, -ENOSYS);
 	fails_with(ENOSYS, rdma_set_option(id, 7, 9, &tos, 1));
+	fake_fail(FAKE_SET_OPTION, -EINVAL);
+	fails_with(EINVAL, rdma_set_option(id, RDMA_OPTION_ID, RDMA_OPTION_ID_TOS, &tos, 1));
+	util_destroy(id);
+	rdma_destroy_event_channel(ch);
+	util_all_gone();
+}
+
+Test(id, set_option__before_there_is_a_driver)
+{
+	struct rdma_event_channel *ch = util_channel();
+	struct rdma_cm_id *id = util_id(ch);
+	uint8_t tos = 8;
+	int on = 1;
+
+	fails_with(EINVAL, rdma_set_option(id, RDMA_OPTION_ID, RDMA_OPTION_ID_TOS, &tos, 4));
+	fails_with(EINVAL, rdma_set_option(id, RDMA_OPTION_ID, RDMA_OPTION_ID_REUSEADDR, &on, 1));
+	fails_with(EFAULT, rdma_set_option(id, RDMA_OPTION_ID, RDMA_OPTION_ID_TOS, NULL, 1));
+	fails_with(EFAULT,
+		   rdma_set_option(id, RDMA_OPTION_ID, RDMA_OPTION_ID_AFONLY, (void *)8, 4));
+	fails_with(ENOSYS, rdma_set_option(id, RDMA_OPTION_ID, 9, &tos, 1));
+	fails_with(ENOSYS, rdma_set_option(id, 7, 0, &tos, 1));
+	fails_with(EINVAL, rdma_set_option(id, RDMA_OPTION_IB, RDMA_OPTION_IB_PATH, &on, 4));
+	succeeds(rdma_set_option(id, RDMA_OPTION_ID, RDMA_OPTION_ID_TOS, &tos, 1));
+	succeeds(rdma_set_option(id, RDMA_OPTION_ID, RDMA_OPTION_ID_REUSEADDR, &on, 4));
+	cr_assert_eq(fake_calls(FAKE_SET_OPTION), 0);
+	fake_fail(FAKE_SET_OPTION, -ENOMEM);
+	fails_with(ENOMEM, util_resolve(id, PORT));
+	succeeds(util_resolve(id, PORT));
+	cr_assert_eq(fake_calls(FAKE_SET_OPTION), 3);
 	util_destroy(id);
 	rdma_destroy_event_channel(ch);
 	util_all_gone();
@@ -142,16 +175,25 @@ static void *set_tos(void *id)
 	return (void *)(long)rdma_set_option(id, RDMA_OPTION_ID, RDMA_OPTION_ID_TOS, &tos, 1);
 }
 
+static void *attach(void *id)
+{
+	struct iw_cm_id *cm;
+
+	return (void *)(long)shim_id_attach(id, IW_DRIVER_KERNEL, &cm);
+}
+
 Test(id, attach__of_two_first_calls_at_once_one_wins)
 {
 	struct rdma_event_channel *ch = util_channel();
 
 	for (int i = 0; i < 200; i++) {
 		struct rdma_cm_id *id = util_id(ch);
-		struct later *a = util_later(set_tos, id), *b = util_later(set_tos, id);
+		struct later *a = util_later(attach, id), *b = util_later(set_tos, id);
+		struct later *c = util_later(attach, id);
 
 		cr_assert_null(util_join(a));
 		cr_assert_null(util_join(b));
+		cr_assert_null(util_join(c));
 		util_destroy(id);
 	}
 	rdma_destroy_event_channel(ch);
