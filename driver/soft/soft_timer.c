@@ -108,12 +108,13 @@ static void set_clock(void)
 	wheel.set_for = turn;
 }
 
-/* The wheel's time catches up as far as no slot has to be turned for it. */
+/*
+ * The wheel's time catches up if no slot has to be turned for it. It never goes
+ * back: @now may have been read before another thread's.
+ */
 static void catch_up(uint64_t now)
 {
-	uint64_t turn = next_turn();
-
-	if (now < turn)
+	if (now > wheel.time && now < next_turn())
 		wheel.time = now;
 }
 
