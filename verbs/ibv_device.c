@@ -288,8 +288,6 @@ IBV_EXPORT ssize_t _ibv_query_gid_table(struct ibv_context *context, struct ibv_
 /* Exported without a version: each release asks for another one. */
 __asm__(".symver iw_query_gid_type, ibv_query_gid_type@");
 IBV_EXPORT int iw_query_gid_type(struct ibv_context *context, uint8_t port, unsigned int index,
-				 int *type);
-IBV_EXPORT int iw_query_gid_type(struct ibv_context *context, uint8_t port, unsigned int index,
 				 int *type)
 {
 	union ibv_gid gid;

@@ -206,7 +206,7 @@ static void look_once(void)
 
 	reachable = true;
 	for (size_t i = 0; i < IW_ARRAY_SIZE(names); i++) {
-		found = dlvsym(RTLD_DEFAULT, names[i], "IBVERBS_1.1");
+		found = dlsym(RTLD_DEFAULT, names[i]);
 		if (!found || is_in_our_object(found))
 			return;
 		if (!ibv_forward_is_real(found))

@@ -27,6 +27,8 @@ int ibv_query_qp_data_in_order(struct ibv_qp *qp, enum ibv_wr_opcode op, uint32_
  * includes its header. @type: 0 is that of a device without RoCE v2.
  */
 int ibv_query_gid_type(struct ibv_context *ctx, uint8_t port, unsigned int index, int *type);
+/* What we export by that name, without a version. */
+int iw_query_gid_type(struct ibv_context *ctx, uint8_t port, unsigned int index, int *type);
 
 /* X(member, symbol, version) */
 #define IBV_REAL_SYMBOLS(X)                                                   \
