@@ -29,7 +29,7 @@ n=0
 bad=0
 
 prepare() {
-	if [ ! "$src/configure" -nt "$src/configure.ac" ]; then
+	if [ -z "$(find "$src/configure" -newer "$src/configure.ac" 2>/dev/null)" ]; then
 		(cd "$src" && ./autogen.sh) || return
 	fi
 	mkdir -p "$build" && cd "$build" || return
