@@ -6,10 +6,14 @@ libiwsoft_la_SOURCES = \
 	driver/soft/mpa.c driver/soft/mpa.h \
 	driver/soft/rdmap.c driver/soft/rdmap.h driver/soft/rdmap_term.c \
 	driver/soft/soft.h \
+	driver/soft/soft_active.c driver/soft/soft_bind.c driver/soft/soft_bind.h \
 	driver/soft/soft_cm.c driver/soft/soft_cm.h \
+	driver/soft/soft_conn.c driver/soft/soft_conn.h \
 	driver/soft/soft_cq.c driver/soft/soft_cq.h \
 	driver/soft/soft_dev.c driver/soft/soft_dev.h \
 	driver/soft/soft_linger.c \
+	driver/soft/soft_listen.c driver/soft/soft_passive.c \
+	driver/soft/soft_setup.c driver/soft/soft_setup.h \
 	driver/soft/soft_loop.c driver/soft/soft_loop.h \
 	driver/soft/soft_mr.c driver/soft/soft_mr.h \
 	driver/soft/soft_pset.c driver/soft/soft_pset.h \

@@ -1,0 +1,372 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/*
+ * Listening: TCP connections come in, each becomes a handshake that reads the
+ * MPA Request, and with a good one a child id. What the program does with the
+ * child is in soft_passive.c.
+ *
+ * Peers are hostile: a handshake has SOFT_CM_REQUEST_MS in all, there are at most
+ * max_pending of them (the oldest gives way), and one wakeup takes ACCEPT_BUDGET.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "driver/soft/soft_conn.h"
+
+#define ACCEPT_BUDGET 16
+#define PENDING_MIN 64
+/* Without descriptors or memory accept(2) would fail again and again at once. */
+#define ACCEPT_PAUSE_MS 100
+
+/* ------------------------------------------------------------ Pending list */
+
+static void list(struct soft_conn *listener, struct soft_conn *conn)
+{
+	iw_assert_held(&listener->lock);
+	soft_conn_get(conn);
+	conn->listed = true;
+	TAILQ_INSERT_TAIL(&listener->pending, conn, pending_link);
+	listener->npending++;
+}
+
+/* The list's reference becomes the caller's. */
+static void unlist(struct soft_conn *listener, struct soft_conn *conn)
+{
+	iw_assert_held(&listener->lock);
+	TAILQ_REMOVE(&listener->pending, conn, pending_link);
+	conn->listed = false;
+	listener->npending--;
+}
+
+/* The handshake has ended, well or not; the listener's reference goes. */
+static void leave(struct soft_conn *conn, struct soft_conn *listener)
+{
+	bool listed;
+
+	if (!listener)
+		return;
+	iw_lock(&listener->lock);
+	listed = conn->listed;
+	if (listed)
+		unlist(listener, conn);
+	iw_unlock(&listener->lock);
+	if (listed)
+		soft_conn_put(conn);
+	soft_conn_put(listener);
+}
+
+/* The lock is held: takes the reference out of @conn. */
+static struct soft_conn *take_listener(struct soft_conn *conn)
+{
+	struct soft_conn *listener = conn->listener;
+
+	iw_assert_held(&conn->lock);
+	conn->listener = NULL;
+	return listener;
+}
+
+/* Ends a handshake without a word, if it is one still. */
+static void drop(struct soft_conn *conn)
+{
+	struct soft_conn *listener = NULL;
+	struct soft_after after;
+
+	soft_conn_lock(conn, &after);
+	if (conn->phase == SOFT_CONN_HANDSHAKE) {
+		soft_conn_reset(conn, &after);
+		listener = take_listener(conn);
+	}
+	soft_conn_unlock(conn, &after);
+	leave(conn, listener);
+}
+
+/* The oldest, with the list's reference, if more than @max are pending. */
+static struct soft_conn *pop_beyond(struct soft_conn *listener, unsigned int max)
+{
+	struct soft_conn *conn = NULL;
+
+	iw_lock(&listener->lock);
+	if (listener->npending > max) {
+		conn = TAILQ_FIRST(&listener->pending);
+		unlist(listener, conn);
+	}
+	iw_unlock(&listener->lock);
+	return conn;
+}
+
+static void drop_beyond(struct soft_conn *listener, unsigned int max)
+{
+	struct soft_conn *conn;
+
+	while ((conn = pop_beyond(listener, max))) {
+		drop(conn);
+		soft_conn_put(conn);
+	}
+}
+
+/* ---------------------------------------------------------------- Listening */
+
+static int ensure_bound(struct soft_conn *conn)
+{
+	static const struct sockaddr_in any = { .sin_family = AF_INET };
+	const struct sockaddr *addr = (const struct sockaddr *)&conn->src;
+	int ret;
+
+	if (conn->fd >= 0)
+		return 0;
+	if (!conn->src.ss_family)
+		addr = (const struct sockaddr *)&any;
+	ret = soft_bind_socket(addr, &conn->opts, &conn->fd);
+	return ret ? ret : soft_bind_names(conn->fd, &conn->src, NULL);
+}
+
+static int start(struct soft_conn *conn, int backlog)
+{
+	int ret;
+
+	if (conn->phase != SOFT_CONN_IDLE || conn->gone)
+		return -EINVAL;
+	ret = ensure_bound(conn);
+	if (!ret)
+		ret = soft_bind_listen(conn->fd);
+	if (ret)
+		return ret;
+	conn->max_pending = PENDING_MIN;
+	if (backlog > PENDING_MIN / 2)
+		conn->max_pending = 2 * (unsigned int)backlog;
+	conn->phase = SOFT_CONN_LISTENING;
+	ret = soft_conn_watch(conn, EPOLLIN);
+	if (ret)
+		conn->phase = SOFT_CONN_IDLE;
+	return ret;
+}
+
+int soft_listen_start(struct soft_conn *conn, int backlog)
+{
+	struct soft_after after;
+	int ret = soft_loop_start();
+
+	if (ret)
+		return ret;
+	soft_conn_lock(conn, &after);
+	ret = start(conn, backlog);
+	soft_conn_unlock(conn, &after);
+	return ret;
+}
+
+void soft_listen_stop(struct soft_conn *conn)
+{
+	drop_beyond(conn, 0);
+}
+
+/* -------------------------------------------------------------------- TCP in */
+
+/* A new handshake on @fd, which it owns. */
+static void handshake_new(struct soft_conn *listener, int fd)
+{
+	struct soft_conn *conn = soft_conn_new(true);
+	int ret;
+
+	if (!conn) {
+		close(fd);
+		return;
+	}
+	soft_conn_get(listener);
+	conn->listener = listener;
+	conn->fd = fd;
+	conn->opts = listener->opts;
+	iw_lock(&listener->lock);
+	list(listener, conn);
+	iw_unlock(&listener->lock);
+	iw_lock(&conn->lock);
+	conn->setup = iw_calloc(1, sizeof(*conn->setup));
+	ret = conn->setup ? soft_conn_watch(conn, EPOLLIN | EPOLLRDHUP) : -ENOMEM;
+	if (!ret)
+		soft_conn_time(conn, SOFT_CM_REQUEST_MS);
+	iw_unlock(&conn->lock);
+	if (ret)
+		drop(conn);
+	else
+		soft_listen_request_ready(conn); /* it is often there already */
+	soft_conn_put(conn);
+}
+
+static int accept_one(struct soft_conn *listener)
+{
+	int fd = -EMFILE;
+
+	iw_lock(&listener->lock);
+	if (listener->phase != SOFT_CONN_LISTENING)
+		fd = -ESHUTDOWN;
+	else if (!iw_fault(IW_FAULT_SYSCALL))
+		fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (fd == -1)
+		fd = -errno;
+	iw_unlock(&listener->lock);
+	return fd;
+}
+
+/* Errors of one connection, as accept(2) passes them on. */
+static bool is_of_the_peer(int error)
+{
+	switch (error) {
+	case -ECONNABORTED:
+	case -EINTR:
+	case -EPROTO:
+	case -ENETDOWN:
+	case -ENETUNREACH:
+	case -EHOSTDOWN:
+	case -EHOSTUNREACH:
+	case -ENONET:
+	case -ENOPROTOOPT:
+	case -EOPNOTSUPP:
+	case -EPERM:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void pause_accepting(struct soft_conn *listener, int error)
+{
+	iw_warn("id %p: cannot take connections for %d ms: %s", (void *)listener->id,
+		ACCEPT_PAUSE_MS, strerror(-error));
+	iw_lock(&listener->lock);
+	if (listener->phase == SOFT_CONN_LISTENING) {
+		soft_conn_watch(listener, 0);
+		soft_conn_time(listener, ACCEPT_PAUSE_MS);
+	}
+	iw_unlock(&listener->lock);
+}
+
+void soft_listen_resume(struct soft_conn *listener)
+{
+	iw_lock(&listener->lock);
+	if (listener->phase == SOFT_CONN_LISTENING) {
+		listener->timer_due_ms = 0;
+		soft_conn_watch(listener, EPOLLIN);
+	}
+	iw_unlock(&listener->lock);
+}
+
+void soft_listen_ready(struct soft_conn *listener)
+{
+	for (int i = 0; i < ACCEPT_BUDGET; i++) {
+		int fd = accept_one(listener);
+
+		if (fd >= 0) {
+			handshake_new(listener, fd);
+			drop_beyond(listener, listener->max_pending);
+		} else if (fd == -EAGAIN || fd == -ESHUTDOWN) {
+			return;
+		} else if (!is_of_the_peer(fd)) {
+			pause_accepting(listener, fd);
+			return;
+		}
+	}
+}
+
+/* ------------------------------------------------------------------- Request */
+
+static uint16_t depth(uint16_t said)
+{
+	return (uint16_t)iw_min_u32(said, SOFT_MAX_RD_ATOM);
+}
+
+/* A child for the good Request of @conn, which is REQUESTED now. */
+static void hand_over(struct soft_conn *conn, struct soft_conn *listener)
+{
+	const struct mpa_frame *request = &conn->setup->peer;
+	struct iw_cm_event ev = {
+		.type = IW_CM_EVENT_CONNECT_REQUEST,
+		.param = {
+			.private_data = request->private_data,
+			.private_data_len = request->private_data_len,
+			.responder_resources = depth(request->ord),
+			.initiator_depth = depth(request->ird),
+		},
+	};
+	int ret;
+
+	soft_conn_get(conn); /* the id's */
+	ret = iw_cm_child_new(listener->id, conn, &conn->id);
+	if (ret) {
+		struct soft_after after;
+
+		conn->id = NULL;
+		soft_conn_lock(conn, &after);
+		soft_passive_refuse(conn, NULL, 0);
+		soft_conn_unlock(conn, &after);
+		soft_conn_put(conn);
+		return;
+	}
+	ev.child = conn->id;
+	/* On error the core ends the child: id_gone refuses the request. */
+	iw_cm_post(listener->id, &ev);
+}
+
+/* A Request that no program needs to see: refused or forgotten. */
+static void bad_request(struct soft_conn *conn, int error, bool answer, struct soft_after *after)
+{
+	iw_info("a request is %s: %s", answer ? "refused" : "dropped", strerror(-error));
+	if (answer)
+		soft_passive_refuse(conn, NULL, 0);
+	else
+		soft_conn_reset(conn, after);
+}
+
+/* HANDSHAKE -> REQUESTED. */
+static int take_request(struct soft_conn *conn)
+{
+	struct soft_setup *setup = conn->setup;
+	bool same_host;
+	int ret;
+
+	ret = soft_bind_names(conn->fd, &conn->src, &conn->dst);
+	if (ret)
+		return ret;
+	same_host = soft_bind_is_same_host((struct sockaddr *)&conn->src,
+					   (struct sockaddr *)&conn->dst);
+	soft_bind_tune(conn->fd, &conn->opts, same_host);
+	soft_setup_crc(&setup->offer, soft_setup_crc_policy(), same_host);
+	ret = soft_setup_judge(&setup->peer, &setup->offer);
+	if (ret == -EOPNOTSUPP)
+		iw_warn("a peer insists on MPA markers, which this device does not send");
+	if (ret)
+		return ret;
+	soft_conn_quiet(conn);
+	conn->phase = SOFT_CONN_REQUESTED;
+	return 0;
+}
+
+void soft_listen_request_ready(struct soft_conn *conn)
+{
+	struct soft_conn *listener = NULL;
+	struct soft_after after;
+	int ret = 0;
+
+	soft_conn_lock(conn, &after);
+	if (conn->phase == SOFT_CONN_HANDSHAKE)
+		ret = soft_setup_read(conn->setup, conn->fd, false);
+	if (ret < 0)
+		bad_request(conn, ret, false, &after);
+	if (ret > 0) {
+		ret = take_request(conn);
+		if (ret)
+			bad_request(conn, ret, ret == -EOPNOTSUPP || ret == -EPERM, &after);
+		listener = take_listener(conn);
+	} else if (ret < 0) {
+		listener = take_listener(conn);
+	}
+	soft_conn_unlock(conn, &after);
+	if (listener && !ret)
+		hand_over(conn, listener);
+	leave(conn, listener);
+}
+
+void soft_listen_request_timeout(struct soft_conn *conn)
+{
+	iw_info("a connection sent no MPA Request in %d ms", SOFT_CM_REQUEST_MS);
+	drop(conn);
+}
