@@ -18,6 +18,7 @@ libiwsoft_la_SOURCES = \
 	driver/soft/soft_mr.c driver/soft/soft_mr.h \
 	driver/soft/soft_pset.c driver/soft/soft_pset.h \
 	driver/soft/soft_qp.c driver/soft/soft_qp.h \
+	driver/soft/soft_qp_table.c driver/soft/soft_stream.c \
 	driver/soft/soft_rq.c driver/soft/soft_rq.h \
 	driver/soft/soft_rx.c driver/soft/soft_rx.h \
 	driver/soft/soft_rx_answer.c driver/soft/soft_rx_call.h \
@@ -26,7 +27,10 @@ libiwsoft_la_SOURCES = \
 	driver/soft/soft_sq.c driver/soft/soft_sq.h \
 	driver/soft/soft_timer.c \
 	driver/soft/soft_tx.c driver/soft/soft_tx.h \
+	driver/soft/soft_tx_batch.c driver/soft/soft_tx_batch.h \
+	driver/soft/soft_tx_cut.c driver/soft/soft_tx_cut.h \
 	driver/soft/soft_verbs.c driver/soft/soft_verbs.h \
 	driver/soft/soft_watch.c \
+	driver/soft/soft_wr.c \
 	driver/soft/wire.h
 libiwsoft_la_CFLAGS = $(AM_CFLAGS) $(VERBS_CFLAGS)

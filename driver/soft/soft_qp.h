@@ -62,7 +62,8 @@ struct soft_failure {
 /*
  * @state is written with rx.lock, sq.lock and own_rq.lock (or, with an SRQ, the
  * first two) held and read with any of them.
- * @fail_lock protects: failing, failure. Innermost, any lock may be held.
+ * @fail_lock protects: failing, failure, live, settling, settler. Innermost, any
+ * lock may be held.
  */
 struct soft_qp {
 	union {
@@ -79,6 +80,7 @@ struct soft_qp {
 	bool sq_sig_all;
 	unsigned int refs; /* atomic: the program's, the stream's, callbacks in flight */
 	uint32_t async_events;
+	uint64_t send_ops; /* that ibv_wr_* was asked for; 0: none */
 
 	enum ibv_qp_state state;
 	struct ibv_qp_attr attr; /* what modify set, for query */
@@ -93,6 +95,11 @@ struct soft_qp {
 	bool failing; /* also read atomically, as a hint: rx and tx stop */
 	struct soft_failure failure;
 	bool first_fpdu_due; /* atomic: settle tells the owner */
+	bool live;	     /* a stream is attached and not yet flushed; read atomically */
+	bool settling;	     /* a thread, @settler, does what settle has to do */
+	iw_thread_id settler;
+	struct iw_cond over; /* live ended */
+	struct soft_timer close_timer;
 
 	struct soft_sq sq;
 	struct soft_tx tx;
@@ -125,6 +132,12 @@ int soft_qp_modify(struct soft_qp *qp, const struct ibv_qp_attr *attr, int mask)
 int soft_qp_query(struct soft_qp *qp, struct ibv_qp_attr *attr, int mask,
 		  struct ibv_qp_init_attr *init);
 
+/*
+ * ibv_post_recv(3): -EINVAL in RESET or with an SRQ, else as soft_rq_post(). In
+ * ERR the work is flushed at once.
+ */
+int soft_qp_post_recv(struct soft_qp *qp, struct ibv_recv_wr *wr, struct ibv_recv_wr **bad);
+
 /* ---- the CM's side */
 
 /* With a reference; NULL: no such QP. */
@@ -142,6 +155,18 @@ int soft_qp_attach(struct soft_qp *qp, const struct soft_stream *stream,
 void soft_qp_close(struct soft_qp *qp, unsigned int ms);
 /* At once. */
 void soft_qp_abort(struct soft_qp *qp);
+
+/* ---- between the files of the QP (soft_qp, soft_qp_table, soft_stream) */
+
+int soft_qp_table_add(struct soft_qp *qp); /* sets ibv.qp_num; -ENOMEM */
+void soft_qp_table_remove(struct soft_qp *qp);
+/* Ends the stream, if there is one, and waits until nothing of it is left to do. */
+void soft_stream_cut(struct soft_qp *qp, const struct soft_failure *why);
+/* All locks of the state for its change, from outside in. */
+void soft_qp_lock_all(struct soft_qp *qp);
+void soft_qp_unlock_all(struct soft_qp *qp);
+/* rx.lock is held: empties the QP's own receive queue into the CQ. */
+void soft_qp_flush_recv(struct soft_qp *qp);
 
 /* ---- for sq, tx and rx */
 

@@ -59,6 +59,9 @@ struct soft_sq {
 	/* Reads and atomics that wait for a response, oldest first: ring indices. */
 	uint32_t *orq;
 	uint32_t orq_size, orq_head, orq_tail;
+	/* The Read of an RTR has no place in the ring; it is the first of all. */
+	bool rtr_reading;
+	struct soft_swqe rtr;
 	/* ibv_wr_start .. ibv_wr_complete; the lock is held between them. */
 	uint32_t wr_first;
 	int wr_error;
@@ -72,6 +75,9 @@ static inline struct soft_swqe *soft_sq_at(const struct soft_sq *sq, uint32_t in
 
 int soft_sq_init(struct soft_sq *sq, const struct ibv_qp_cap *cap);
 void soft_sq_fini(struct soft_sq *sq);
+/* Empties the queue in silence: RESET. */
+void soft_sq_clear(struct soft_sq *sq);
+/* Room for @ord reads in flight, none now. -ENOMEM. */
 int soft_sq_set_ord(struct soft_sq *sq, uint16_t ord);
 
 /*
@@ -85,6 +91,28 @@ int soft_sq_set_methods(struct soft_qp *qp, uint64_t ops_flags);
 
 /* Below: sq.lock is held. */
 
+/*
+ * The next free entry with its opcode, id and flags set, not yet posted (add 1
+ * to sq.posted for that). -EINVAL: state, opcode; -ENOMEM: full; -EOPNOTSUPP.
+ */
+int soft_sq_claim(struct soft_qp *qp, enum ibv_wr_opcode opcode, struct soft_swqe **wqe);
+/* Local parts of a claimed entry. -EINVAL: too many, too long. */
+int soft_sq_set_sges(const struct soft_qp *qp, struct soft_swqe *wqe, const struct ibv_sge *sge,
+		     size_t n);
+int soft_sq_add_inline(const struct soft_qp *qp, struct soft_swqe *wqe, const void *data,
+		       size_t len);
+/* -EINVAL: the parts do not go with the opcode. */
+int soft_sq_check(const struct soft_swqe *wqe);
+/* Posted work begins to move: flushed in ERR, else sent. */
+void soft_sq_start(struct soft_qp *qp);
+/* Releases the lock, and does what others left for its holder. */
+void soft_sq_unlock(struct soft_qp *qp);
+
+/* Reads and atomics in flight. */
+static inline uint32_t soft_sq_reads(const struct soft_sq *sq)
+{
+	return sq->orq_tail - sq->orq_head + sq->rtr_reading;
+}
 /* Moves finished work to the CQ, in order. */
 void soft_sq_retire(struct soft_qp *qp);
 /* The oldest read or atomic in flight; NULL: none. */

@@ -20,39 +20,58 @@
 #include "driver/soft/soft.h"
 
 #define SOFT_TX_RESPONSES 4
+#define SOFT_TX_BUDGET (4u << 20) /* bytes a call; the rest when the socket is writable */
 
 /* What the peer asked for: a read or an atomic to be answered, in order. */
 struct soft_response {
 	bool is_atomic;
 	uint32_t sink_stag, source_stag;
 	uint64_t sink_to, source_to;
-	uint32_t size, sent;
+	uint32_t size;
 	uint32_t request_id; /* atomic */
 	uint64_t old_value;  /* atomic */
 };
 
-struct soft_tx_batch; /* private to soft_tx.c: what a sendmsg left over */
+struct soft_tx_rest; /* soft_tx_batch.h: what a sendmsg left of an FPDU */
+
+/* How far the transmitter is; with sq.tx all that cutting an FPDU moves on. */
+struct soft_tx_cursor {
+	uint32_t tx;				 /* copy of sq.tx */
+	uint32_t offset;			 /* sent of the message in work at tx */
+	uint32_t msn;				 /* of the Send in work */
+	uint32_t send_msn, read_msn, atomic_msn; /* next on QN 0, 1, 3; from 1 */
+	uint32_t irq_head, irq_sent;		 /* the answer in work, payload sent of it */
+	uint32_t reads;				 /* in flight, those being cut included */
+	uint8_t responses_in_row;
+	bool imm_due; /* of a work request with immediate data only that is left */
+	bool rtr_due; /* initiator, peer-to-peer */
+};
 
 struct soft_tx {
 	bool held;	 /* responder before the first FPDU */
-	bool rtr_due;	 /* initiator, peer-to-peer */
+	bool closing;	 /* what is posted up to close_at still goes */
 	bool want_write; /* the socket was full: EPOLLOUT is awaited */
+	bool watching;	 /* and has been asked for */
 	bool kicked;	 /* atomic: work came while another thread held sq.lock */
+	bool torn;	 /* an FPDU that is partly sent cannot be completed */
+	uint8_t mss_age; /* large batches since the MSS was asked for */
 	uint16_t mulpdu; /* of the current MSS */
-	uint8_t responses_in_row;
-	uint32_t send_msn, read_msn, atomic_msn; /* next on QN 0, 1, 3; from 1 */
-	uint32_t offset;			 /* sent of the work at sq.tx */
-	uint32_t msn;				 /* of the message that is being sent */
-	struct soft_response *irq;		 /* ring of stream.ird + 1 entries */
-	uint32_t irq_size, irq_head, irq_tail;
-	struct soft_tx_batch *batch; /* NULL: nothing left over */
+	uint32_t close_at;
+	struct soft_tx_cursor at;
+	struct soft_response *irq; /* ring of irq_size >= stream.ird entries, from at.irq_head */
+	uint32_t irq_size, irq_tail;
+	struct soft_tx_rest *rest; /* NULL: the socket stands between two FPDUs */
 };
 
 int soft_tx_init(struct soft_qp *qp); /* at attach; -ENOMEM */
 void soft_tx_fini(struct soft_qp *qp);
 
+/* sq.lock is held. The socket may take more: goes on if it had been full. */
+void soft_tx_writable(struct soft_qp *qp);
 /* sq.lock is held. Sends until nothing is left, the socket is full or the QP fails. */
 void soft_tx_run(struct soft_qp *qp);
+/* sq.lock is held. A graceful close: nothing posted from now on leaves. */
+void soft_tx_close(struct soft_qp *qp);
 /* True if all posted work and all answers have been handed to TCP. sq.lock held. */
 bool soft_tx_is_idle(const struct soft_qp *qp);
 

@@ -1,0 +1,358 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/*
+ * The life of the stream that a QP carries: attach, progress, the reason why it
+ * ends, and its end. Creation and verbs' states are soft_qp.c.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+
+#include "driver/soft/soft_qp.h"
+
+#define FLUSH_WCS 32
+
+/* ---- callbacks that keep the QP alive while they run */
+
+static struct soft_qp *qp_of_watch(struct soft_watch *watch)
+{
+	return iw_container_of(watch, struct soft_qp, watch);
+}
+
+static void watch_get(struct soft_watch *watch)
+{
+	soft_qp_get(qp_of_watch(watch));
+}
+
+static void watch_put(struct soft_watch *watch)
+{
+	soft_qp_put(qp_of_watch(watch));
+}
+
+static void watch_ready(struct soft_watch *watch, uint32_t events)
+{
+	soft_qp_progress(qp_of_watch(watch), events);
+}
+
+static const struct soft_watch_ops watch_ops = { watch_get, watch_put, watch_ready };
+
+static struct soft_qp *qp_of_timer(struct soft_timer *timer)
+{
+	return iw_container_of(timer, struct soft_qp, close_timer);
+}
+
+static void timer_get(struct soft_timer *timer)
+{
+	soft_qp_get(qp_of_timer(timer));
+}
+
+static void timer_put(struct soft_timer *timer)
+{
+	soft_qp_put(qp_of_timer(timer));
+}
+
+static void timer_fire(struct soft_timer *timer)
+{
+	struct soft_qp *qp = qp_of_timer(timer);
+
+	iw_info("QP %u: posted work could not be sent in time, the stream is cut", qp->ibv.qp_num);
+	soft_qp_abort(qp);
+}
+
+static const struct soft_timer_ops timer_ops = { timer_get, timer_put, timer_fire };
+
+/* ---- locks and flags */
+
+void soft_qp_lock_all(struct soft_qp *qp)
+{
+	iw_lock(&qp->rx.lock);
+	iw_lock(&qp->sq.lock);
+	if (!qp->srq)
+		iw_lock(&qp->own_rq.lock);
+}
+
+void soft_qp_unlock_all(struct soft_qp *qp)
+{
+	if (!qp->srq)
+		iw_unlock(&qp->own_rq.lock);
+	iw_unlock(&qp->sq.lock);
+	iw_unlock(&qp->rx.lock);
+}
+
+static void set_state(struct soft_qp *qp, enum ibv_qp_state state)
+{
+	__atomic_store_n(&qp->state, state, __ATOMIC_RELEASE);
+	__atomic_store_n(&qp->ibv.state, state, __ATOMIC_RELAXED);
+}
+
+static bool is_live(const struct soft_qp *qp)
+{
+	return __atomic_load_n(&qp->live, __ATOMIC_ACQUIRE);
+}
+
+static bool is_due(const struct soft_qp *qp)
+{
+	return __atomic_load_n(&qp->first_fpdu_due, __ATOMIC_ACQUIRE) ||
+	       (soft_qp_is_failing(qp) && is_live(qp));
+}
+
+/* ---- the beginning */
+
+/* All locks are held. */
+static int start_stream(struct soft_qp *qp)
+{
+	int rc = soft_sq_set_ord(&qp->sq, qp->stream.ord);
+
+	if (rc)
+		return rc;
+	soft_sq_clear(&qp->sq);
+	rc = soft_tx_init(qp);
+	if (rc)
+		return rc;
+	soft_rx_restart(qp);
+	if (!qp->pset)
+		rc = soft_pset_for(qp->send_cq, qp->recv_cq, &qp->pset);
+	if (rc)
+		goto free_tx;
+	memset(&qp->watch, 0, sizeof(qp->watch));
+	qp->watch.ops = &watch_ops;
+	rc = soft_pset_add(qp->pset, &qp->watch, qp->stream.fd);
+	if (rc)
+		goto free_tx;
+	return 0;
+free_tx:
+	soft_tx_fini(qp);
+	return rc;
+}
+
+/* All locks are held. */
+static int attach_locked(struct soft_qp *qp, const struct soft_stream *stream,
+			 const struct soft_owner_ops *ops, void *owner)
+{
+	int rc;
+
+	if (is_live(qp) || qp->stream.fd >= 0 ||
+	    (qp->state != IBV_QPS_INIT && qp->state != IBV_QPS_RTR))
+		return -EINVAL;
+	qp->stream = *stream;
+	rc = start_stream(qp);
+	if (rc) {
+		qp->stream.fd = -1;
+		return rc;
+	}
+	qp->owner_ops = ops;
+	qp->owner = owner;
+	iw_lock(&qp->fail_lock);
+	memset(&qp->failure, 0, sizeof(qp->failure));
+	qp->failing = false;
+	qp->first_fpdu_due = false;
+	qp->live = true;
+	iw_unlock(&qp->fail_lock);
+	set_state(qp, IBV_QPS_RTS);
+	return 0;
+}
+
+int soft_qp_attach(struct soft_qp *qp, const struct soft_stream *stream,
+		   const struct soft_owner_ops *ops, void *owner)
+{
+	int rc;
+
+	soft_qp_get(qp); /* the stream's */
+	soft_qp_lock_all(qp);
+	rc = attach_locked(qp, stream, ops, owner);
+	if (!rc)
+		soft_tx_run(qp);
+	soft_qp_unlock_all(qp);
+	if (rc) {
+		soft_qp_put(qp);
+		return rc;
+	}
+	soft_qp_settle(qp);
+	return 0;
+}
+
+/* ---- work */
+
+static void progress_tx(struct soft_qp *qp, uint32_t events)
+{
+	struct pollfd pfd = { .events = POLLOUT };
+
+	if (!__atomic_load_n(&qp->tx.want_write, __ATOMIC_RELAXED))
+		return;
+	/* A poller that asks on its own does not say what is ready. */
+	if (!(events & (EPOLLOUT | EPOLLERR | EPOLLHUP))) {
+		pfd.fd = __atomic_load_n(&qp->stream.fd, __ATOMIC_RELAXED);
+		if (poll(&pfd, 1, 0) <= 0)
+			return;
+	}
+	/* Whoever holds the lock looks at kicked when it lets go. */
+	__atomic_store_n(&qp->tx.kicked, true, __ATOMIC_SEQ_CST);
+	if (!iw_trylock(&qp->sq.lock))
+		return;
+	soft_sq_unlock(qp);
+}
+
+void soft_qp_progress(struct soft_qp *qp, uint32_t events)
+{
+	soft_rx_run(qp);
+	progress_tx(qp, events);
+	soft_qp_settle(qp);
+}
+
+/* ---- the end */
+
+void soft_qp_fail(struct soft_qp *qp, const struct soft_failure *why)
+{
+	iw_lock(&qp->fail_lock);
+	if (qp->live && !qp->failing) {
+		qp->failure = *why;
+		__atomic_store_n(&qp->failing, true, __ATOMIC_RELEASE);
+	}
+	iw_unlock(&qp->fail_lock);
+}
+
+void soft_qp_flush_recv(struct soft_qp *qp)
+{
+	struct ibv_wc wc[FLUSH_WCS];
+	struct soft_rwqe wqe;
+	unsigned int n = 0;
+	bool hit_limit;
+
+	iw_assert_held(&qp->rx.lock);
+	if (qp->srq)
+		return;
+	while (soft_rq_pop(&qp->own_rq, &wqe, &hit_limit) == 0) {
+		wc[n++] = (struct ibv_wc){ .wr_id = wqe.wr_id,
+					   .status = IBV_WC_WR_FLUSH_ERR,
+					   .opcode = IBV_WC_RECV,
+					   .qp_num = qp->ibv.qp_num };
+		if (n == FLUSH_WCS) {
+			soft_cq_push(qp->recv_cq, wc, n, false);
+			n = 0;
+		}
+	}
+	if (n)
+		soft_cq_push(qp->recv_cq, wc, n, false);
+}
+
+/* rx.lock and sq.lock are held: the socket leaves us, with what is still to be said. */
+static void give_up_socket(struct soft_qp *qp, const struct soft_failure *why)
+{
+	size_t len;
+	void *words;
+
+	soft_pset_remove(qp->pset, &qp->watch);
+	words = soft_tx_last_words(qp, why->send_terminate ? &why->terminate : NULL, &len);
+	soft_loop_linger(qp->stream.fd, words, len, SOFT_LINGER_MS);
+	free(words);
+	qp->stream.fd = -1;
+}
+
+static void flush_all(struct soft_qp *qp, const struct soft_failure *why)
+{
+	soft_qp_lock_all(qp);
+	set_state(qp, IBV_QPS_ERR);
+	if (!qp->srq)
+		iw_unlock(&qp->own_rq.lock);
+	give_up_socket(qp, why);
+	soft_sq_flush(qp, why->sq_status);
+	soft_rx_flush(qp, why->rq_status ? why->rq_status : IBV_WC_WR_FLUSH_ERR);
+	soft_qp_flush_recv(qp);
+	soft_tx_fini(qp);
+	iw_unlock(&qp->sq.lock);
+	iw_unlock(&qp->rx.lock);
+}
+
+/* By the settler alone. */
+static void end_stream(struct soft_qp *qp)
+{
+	const struct soft_owner_ops *ops = qp->owner_ops;
+	void *owner = qp->owner;
+	struct soft_failure why;
+
+	iw_lock(&qp->fail_lock);
+	why = qp->failure;
+	iw_unlock(&qp->fail_lock);
+	if (why.send_terminate)
+		iw_info("QP %u: the stream is terminated: %s", qp->ibv.qp_num,
+			rdmap_term_text(why.terminate.code));
+	flush_all(qp, &why);
+	soft_timer_stop(&qp->close_timer);
+	if (why.has_event)
+		soft_async_post(qp->ctx, why.event, &qp->ibv);
+	if (qp->srq)
+		soft_async_post(qp->ctx, IBV_EVENT_QP_LAST_WQE_REACHED, &qp->ibv);
+	iw_lock(&qp->fail_lock);
+	__atomic_store_n(&qp->live, false, __ATOMIC_RELEASE);
+	iw_cond_broadcast(&qp->over);
+	iw_unlock(&qp->fail_lock);
+	ops->ended(owner, why.status);
+	soft_qp_put(qp);
+}
+
+static void settle_once(struct soft_qp *qp)
+{
+	if (__atomic_exchange_n(&qp->first_fpdu_due, false, __ATOMIC_ACQ_REL) && is_live(qp))
+		qp->owner_ops->first_fpdu(qp->owner);
+	if (soft_qp_is_failing(qp) && is_live(qp))
+		end_stream(qp);
+}
+
+void soft_qp_settle(struct soft_qp *qp)
+{
+	if (!is_due(qp))
+		return;
+	soft_qp_get(qp);
+	iw_lock(&qp->fail_lock);
+	if (!qp->settling) {
+		qp->settling = true;
+		qp->settler = iw_thread_self();
+		/* What becomes due while we work is ours: others saw that we are here. */
+		while (is_due(qp)) {
+			iw_unlock(&qp->fail_lock);
+			settle_once(qp);
+			iw_lock(&qp->fail_lock);
+		}
+		qp->settling = false;
+	}
+	iw_unlock(&qp->fail_lock);
+	soft_qp_put(qp);
+}
+
+void soft_stream_cut(struct soft_qp *qp, const struct soft_failure *why)
+{
+	bool from_inside;
+
+	soft_qp_fail(qp, why);
+	soft_qp_settle(qp);
+	iw_lock(&qp->fail_lock);
+	from_inside = qp->settling && iw_thread_is_self(qp->settler);
+	while (qp->live && !from_inside)
+		iw_cond_wait(&qp->over, &qp->fail_lock);
+	iw_unlock(&qp->fail_lock);
+	/* In first_fpdu(): nobody else will do it. */
+	if (from_inside && is_live(qp))
+		end_stream(qp);
+}
+
+void soft_qp_close(struct soft_qp *qp, unsigned int ms)
+{
+	soft_qp_lock_all(qp);
+	if (is_live(qp) && qp->state == IBV_QPS_RTS) {
+		set_state(qp, IBV_QPS_SQD);
+		qp->close_timer.ops = &timer_ops;
+		soft_tx_close(qp);
+		if (!soft_qp_is_failing(qp))
+			soft_timer_start(&qp->close_timer, ms);
+	}
+	soft_qp_unlock_all(qp);
+	soft_qp_settle(qp);
+}
+
+void soft_qp_abort(struct soft_qp *qp)
+{
+	struct soft_failure why = { .status = 0 };
+
+	soft_qp_fail(qp, &why);
+	soft_qp_settle(qp);
+}
