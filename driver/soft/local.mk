@@ -11,6 +11,7 @@ libiwsoft_la_SOURCES = \
 	driver/soft/soft_conn.c driver/soft/soft_conn.h \
 	driver/soft/soft_cq.c driver/soft/soft_cq.h \
 	driver/soft/soft_dev.c driver/soft/soft_dev.h \
+	driver/soft/soft_fork.c driver/soft/soft_fork.h \
 	driver/soft/soft_linger.c \
 	driver/soft/soft_listen.c driver/soft/soft_passive.c \
 	driver/soft/soft_setup.c driver/soft/soft_setup.h \
@@ -25,6 +26,7 @@ libiwsoft_la_SOURCES = \
 	driver/soft/soft_rx_check.c driver/soft/soft_rx_end.c \
 	driver/soft/soft_rx_place.c driver/soft/soft_rx_recv.c \
 	driver/soft/soft_sq.c driver/soft/soft_sq.h \
+	driver/soft/soft_stag.c driver/soft/soft_stag.h \
 	driver/soft/soft_timer.c \
 	driver/soft/soft_tx.c driver/soft/soft_tx.h \
 	driver/soft/soft_tx_batch.c driver/soft/soft_tx_batch.h \

@@ -8,7 +8,8 @@
  * An answer is a pin: until it is dropped, deregistration of that region (or
  * window, or invalidation) waits. Pins are held for the length of one
  * non-blocking system call or one copy, never while waiting for anything, so
- * that soft_mr_dereg() returns in bounded time. Pinning takes no lock.
+ * that soft_mr_dereg() returns in bounded time. Pinning takes no lock. A thread
+ * that holds pins calls nothing here but pin and unpin: it would wait for itself.
  */
 #ifndef IW_SOFT_MR_H
 #define IW_SOFT_MR_H
@@ -51,11 +52,16 @@ int soft_mr_dereg(struct soft_mr *mr); /* -EBUSY while windows are bound to it *
 
 int soft_mw_alloc(struct soft_pd *pd, enum ibv_mw_type type, struct soft_mw **mw);
 int soft_mw_dealloc(struct soft_mw *mw);
+/* The rkey that ibv_bind_mw(3) announces, for a later soft_mw_bind(). */
+uint32_t soft_mw_next_rkey(struct soft_mw *mw);
 /*
- * Binds (length 0: unbinds). Type 1: a new rkey is made and returned in *@rkey.
- * Type 2: *@rkey is the one the program chose (same index, its own key byte),
- * usable by QP @qp_num only. -EINVAL, -EACCES (the region lacks MW_BIND or the
- * rights asked for), -EBUSY (type 2 already bound).
+ * Binds (length 0: unbinds). Type 1: *@rkey is from soft_mw_next_rkey(), or 0
+ * and a new one is made and returned. Type 2: *@rkey is the one the program
+ * chose (same index, its own key byte), usable by QP @qp_num only. A bound
+ * window of type 1 changes over. Success sets mw->ibv.rkey. -EINVAL (of another
+ * PD, index or range), -EACCES (the region lacks MW_BIND or the rights asked
+ * for), -EBUSY (type 2 already bound). Waits for pins on what was bound: the
+ * calling thread holds none.
  */
 int soft_mw_bind(struct soft_mw *mw, uint32_t qp_num, const struct ibv_mw_bind_info *info,
 		 uint32_t *rkey);
@@ -80,6 +86,7 @@ enum soft_mem_fault soft_mem_pin_local(struct soft_pd *pd, uint32_t lkey, uint64
 /*
  * A peer's access. @need: IBV_ACCESS_REMOTE_READ, _WRITE or _ATOMIC. Windows of
  * type 2 answer to their QP only. Order of checks: STag, PD, access, wrap, bounds.
+ * @len 0: SOFT_MEM_OK whatever the STag, no pin.
  */
 enum soft_mem_fault soft_mem_pin_remote(struct soft_pd *pd, uint32_t qp_num, uint32_t stag,
 					uint64_t to, uint64_t len, unsigned int need,
