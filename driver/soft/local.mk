@@ -7,19 +7,23 @@ libiwsoft_la_SOURCES = \
 	driver/soft/rdmap.c driver/soft/rdmap.h driver/soft/rdmap_term.c \
 	driver/soft/soft.h \
 	driver/soft/soft_active.c driver/soft/soft_bind.c driver/soft/soft_bind.h \
+	driver/soft/soft_async.c driver/soft/soft_async.h \
 	driver/soft/soft_cm.c driver/soft/soft_cm.h \
 	driver/soft/soft_conn.c driver/soft/soft_conn.h \
 	driver/soft/soft_cq.c driver/soft/soft_cq.h \
 	driver/soft/soft_dev.c driver/soft/soft_dev.h \
+	driver/soft/soft_dialect.h \
 	driver/soft/soft_fork.c driver/soft/soft_fork.h \
 	driver/soft/soft_linger.c \
 	driver/soft/soft_listen.c driver/soft/soft_passive.c \
 	driver/soft/soft_setup.c driver/soft/soft_setup.h \
 	driver/soft/soft_loop.c driver/soft/soft_loop.h \
+	driver/soft/soft_methods.c \
 	driver/soft/soft_mr.c driver/soft/soft_mr.h \
 	driver/soft/soft_pset.c driver/soft/soft_pset.h \
 	driver/soft/soft_qp.c driver/soft/soft_qp.h \
 	driver/soft/soft_qp_table.c driver/soft/soft_stream.c \
+	driver/soft/soft_query.c \
 	driver/soft/soft_rq.c driver/soft/soft_rq.h \
 	driver/soft/soft_rx.c driver/soft/soft_rx.h \
 	driver/soft/soft_rx_answer.c driver/soft/soft_rx_call.h \

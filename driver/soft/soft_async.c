@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/*
+ * Asynchronous events: records in a pipe, whose read end is the context's
+ * async_fd and belongs to the program's poll(2); what finds no room waits in a
+ * list. All reading is done under the context's lock, so that events of an
+ * object that is being destroyed can be taken out.
+ *
+ * An element counts an event when it is handed to the program, which then owes
+ * an acknowledgement.
+ */
+#include "driver/soft/soft_async.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <rdma/ib_user_verbs.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "driver/soft/soft_cq.h"
+#include "driver/soft/soft_qp.h"
+#include "driver/soft/soft_rq.h"
+
+struct soft_async_record {
+	struct ib_uverbs_async_event_desc desc;
+	STAILQ_ENTRY(soft_async_record) next;
+};
+
+#define RECORD sizeof(struct ib_uverbs_async_event_desc)
+
+int soft_async_init(struct soft_context *ctx)
+{
+	int fds[2];
+
+	if (iw_fault(IW_FAULT_SYSCALL))
+		return -EMFILE;
+	if (pipe2(fds, O_CLOEXEC))
+		return -errno;
+	/* The end that is read blocks or not as the program says. */
+	fcntl(fds[1], F_SETFL, O_NONBLOCK);
+	ctx->verbs.context.async_fd = fds[0];
+	ctx->async_write_fd = fds[1];
+	STAILQ_INIT(&ctx->pending);
+	return 0;
+}
+
+static void drop_pending(struct soft_context *ctx, uint64_t element)
+{
+	STAILQ_HEAD(, soft_async_record) all = STAILQ_HEAD_INITIALIZER(all);
+	struct soft_async_record *record;
+
+	STAILQ_CONCAT(&all, &ctx->pending);
+	while ((record = STAILQ_FIRST(&all))) {
+		STAILQ_REMOVE_HEAD(&all, next);
+		if (element && record->desc.element != element)
+			STAILQ_INSERT_TAIL(&ctx->pending, record, next);
+		else
+			free(record);
+	}
+}
+
+void soft_async_fini(struct soft_context *ctx)
+{
+	iw_assert_held(&ctx->lock);
+	drop_pending(ctx, 0);
+	close(ctx->async_write_fd);
+	close(ctx->verbs.context.async_fd);
+	ctx->async_write_fd = -1;
+}
+
+/* ---------------------------------------------------------------- Queueing */
+
+/* False: no room. A pipe takes a record whole or not at all. */
+static bool write_record(struct soft_context *ctx, const struct ib_uverbs_async_event_desc *desc)
+{
+	ssize_t n;
+
+	do
+		n = write(ctx->async_write_fd, desc, RECORD);
+	while (n < 0 && errno == EINTR);
+	return n == (ssize_t)RECORD;
+}
+
+static void move_pending(struct soft_context *ctx)
+{
+	struct soft_async_record *record;
+
+	while ((record = STAILQ_FIRST(&ctx->pending)) && write_record(ctx, &record->desc)) {
+		STAILQ_REMOVE_HEAD(&ctx->pending, next);
+		free(record);
+	}
+}
+
+static void queue(struct soft_context *ctx, const struct ib_uverbs_async_event_desc *desc)
+{
+	struct soft_async_record *record;
+
+	if (STAILQ_EMPTY(&ctx->pending) && !iw_fault(IW_FAULT_SYSCALL) && write_record(ctx, desc))
+		return;
+	record = iw_calloc(1, sizeof(*record));
+	if (!record) {
+		iw_error("%s: no memory for asynchronous event %u: it is lost", ctx->dev->ibv.name,
+			 desc->event_type);
+		return;
+	}
+	record->desc = *desc;
+	STAILQ_INSERT_TAIL(&ctx->pending, record, next);
+	move_pending(ctx);
+}
+
+void soft_async_post(struct soft_context *ctx, enum ibv_event_type type, void *element)
+{
+	struct ib_uverbs_async_event_desc desc = {
+		.element = (uintptr_t)element,
+		.event_type = (uint32_t)type,
+	};
+
+	iw_lock(&ctx->lock);
+	if (!ctx->closed)
+		queue(ctx, &desc);
+	iw_unlock(&ctx->lock);
+}
+
+/* ----------------------------------------------------------------- Reading */
+
+static uint32_t *count_of(const struct ib_uverbs_async_event_desc *desc)
+{
+	void *element = (void *)(uintptr_t)desc->element;
+
+	if (!element)
+		return NULL;
+	switch (desc->event_type) {
+	case IBV_EVENT_CQ_ERR:
+		return &soft_cq_of(element)->async_events;
+	case IBV_EVENT_QP_FATAL:
+	case IBV_EVENT_QP_REQ_ERR:
+	case IBV_EVENT_QP_ACCESS_ERR:
+	case IBV_EVENT_COMM_EST:
+	case IBV_EVENT_SQ_DRAINED:
+	case IBV_EVENT_QP_LAST_WQE_REACHED:
+		return &soft_qp_of(element)->async_events;
+	case IBV_EVENT_SRQ_ERR:
+	case IBV_EVENT_SRQ_LIMIT_REACHED:
+		return &iw_container_of(element, struct soft_srq, ibv)->async_events;
+	default:
+		return NULL; /* of the port or the device */
+	}
+}
+
+/* The lock is held: nobody else reads, so what is there stays. */
+static bool read_record(struct soft_context *ctx, struct ib_uverbs_async_event_desc *desc)
+{
+	int fd = ctx->verbs.context.async_fd, bytes = 0;
+
+	if (ioctl(fd, FIONREAD, &bytes) || bytes < (int)RECORD)
+		return false;
+	return read(fd, desc, RECORD) == (ssize_t)RECORD;
+}
+
+/* The next event; -EAGAIN: none. */
+static int try_get(struct soft_context *ctx, struct ib_uverbs_async_event_desc *desc)
+{
+	uint32_t *count;
+	int rc = -EAGAIN;
+
+	iw_lock(&ctx->lock);
+	if (ctx->closed) {
+		rc = -EBADF;
+	} else if (read_record(ctx, desc)) {
+		count = count_of(desc);
+		if (count)
+			++*count;
+		move_pending(ctx);
+		rc = 0;
+	}
+	iw_unlock(&ctx->lock);
+	return rc;
+}
+
+int soft_async_get(struct soft_context *ctx, struct ibv_async_event *event)
+{
+	struct pollfd pfd = { .fd = ctx->verbs.context.async_fd, .events = POLLIN };
+	struct ib_uverbs_async_event_desc desc;
+	int rc, flags;
+
+	while ((rc = try_get(ctx, &desc)) == -EAGAIN) {
+		flags = fcntl(pfd.fd, F_GETFL);
+		if (flags < 0)
+			return -errno;
+		if (flags & O_NONBLOCK)
+			return -EAGAIN;
+		if (iw_fault(IW_FAULT_SYSCALL))
+			return -EINTR;
+		if (poll(&pfd, 1, -1) < 0)
+			return -errno;
+	}
+	if (rc)
+		return rc;
+	event->event_type = (enum ibv_event_type)desc.event_type;
+	event->element.cq = (void *)(uintptr_t)desc.element;
+	return 0;
+}
+
+void soft_async_purge(struct soft_context *ctx, void *element)
+{
+	struct ib_uverbs_async_event_desc desc;
+	int bytes = 0;
+
+	iw_lock(&ctx->lock);
+	if (ctx->closed)
+		goto out;
+	if (!ioctl(ctx->verbs.context.async_fd, FIONREAD, &bytes))
+		for (int left = bytes / (int)RECORD; left && read_record(ctx, &desc); left--)
+			if (desc.element != (uintptr_t)element)
+				write_record(ctx, &desc);
+	drop_pending(ctx, (uintptr_t)element);
+	move_pending(ctx);
+out:
+	iw_unlock(&ctx->lock);
+}
