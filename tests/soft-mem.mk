@@ -1,1 +1,10 @@
-# Included by tests/local.mk.
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+# Included by tests/local.mk: regions and windows, devices, verbs' dialects.
+SOFT_MEM_TEST_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS) $(VERBS_CFLAGS)
+SOFT_MEM_TEST_LIBS = libiwsoft.la libiwbase.la $(CRITERION_LIBS)
+
+# The test is the context.
+IW_TESTS += tests/test_soft_mr
+tests_test_soft_mr_SOURCES = tests/test_soft_mr.c
+tests_test_soft_mr_CFLAGS = $(SOFT_MEM_TEST_CFLAGS)
+tests_test_soft_mr_LDADD = $(SOFT_MEM_TEST_LIBS)
