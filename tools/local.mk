@@ -19,7 +19,7 @@ tools/librdmacm-link.so: shim/librdmacm.map
 			-o $@ tools/librdmacm-link.c
 CLEANFILES += tools/librdmacm-link.c tools/librdmacm-link.so
 
-install-exec-hook:
+install-data-hook:
 	$(MKDIR_P) "$(DESTDIR)$(iwshimdir)/private"
 	rm -f "$(DESTDIR)$(iwshimdir)/librdmacm.so"
 	$(INSTALL_PROGRAM) tools/librdmacm-link.so "$(DESTDIR)$(iwshimdir)/librdmacm.so"
