@@ -66,6 +66,22 @@ static int check_param(const struct rdma_conn_param *param)
 
 /* ---- active */
 
+/* What rdma_create_ep(3) was given for the peer comes first; @data is room for both. */
+static int put_before(const struct shim_endpoint *ep, struct iw_cm_conn_param *out,
+		      uint8_t data[SHIM_PRIVATE_DATA_SENT])
+{
+	if (!ep || !ep->connect_len)
+		return 0;
+	if (ep->connect_len + out->private_data_len > SHIM_PRIVATE_DATA_SENT)
+		return -EINVAL;
+	memcpy(data, ep->connect, ep->connect_len);
+	if (out->private_data_len)
+		memcpy(data + ep->connect_len, out->private_data, out->private_data_len);
+	out->private_data = data;
+	out->private_data_len = (uint16_t)(out->private_data_len + ep->connect_len);
+	return 0;
+}
+
 static int connect_param(struct shim_id *id, const struct rdma_conn_param *param,
 			 struct iw_cm_conn_param *out)
 {
@@ -95,6 +111,7 @@ static int connect_param(struct shim_id *id, const struct rdma_conn_param *param
  */
 static int do_connect(struct shim_id *id, const struct rdma_conn_param *param)
 {
+	uint8_t data[SHIM_PRIVATE_DATA_SENT];
 	struct iw_cm_conn_param out = { 0 };
 	struct iw_cm_id *cm = shim_id_cm(id);
 	const bool sync = id->sync;
@@ -103,6 +120,8 @@ static int do_connect(struct shim_id *id, const struct rdma_conn_param *param)
 	if (!cm || shim_id_state(id) != SHIM_ROUTE_RESOLVED)
 		return -EINVAL;
 	rc = connect_param(id, param, &out);
+	if (!rc)
+		rc = put_before(id->ep, &out, data);
 	if (rc)
 		return rc;
 	rc = shim_events_promise(id, 2); /* the outcome, and the end */

@@ -385,7 +385,7 @@ IW_EXPORT int rdma_ack_cm_event(struct rdma_cm_event *event)
 
 /* ---- synchronous ids */
 
-static int meaning(const struct rdma_cm_event *ev, enum rdma_cm_event_type want)
+int shim_meaning(const struct rdma_cm_event *ev, enum rdma_cm_event_type want)
 {
 	if (ev->event == RDMA_CM_EVENT_REJECTED)
 		return -ECONNREFUSED;
@@ -422,20 +422,29 @@ static bool is_beside(const struct rdma_cm_event *ev, enum rdma_cm_event_type wa
 	}
 }
 
+int shim_next(struct shim_id *id, struct shim_event **event)
+{
+	int rc;
+
+	if (id->id.event) {
+		shim_event_ack(shim_event_of(id->id.event));
+		id->id.event = NULL;
+	}
+	rc = get_event(id->channel, event);
+	if (!rc)
+		id->id.event = &(*event)->ev;
+	return rc;
+}
+
 int shim_complete(struct shim_id *id, enum rdma_cm_event_type want)
 {
 	struct shim_event *event;
 	int rc;
 
 	do {
-		if (id->id.event) {
-			shim_event_ack(shim_event_of(id->id.event));
-			id->id.event = NULL;
-		}
-		rc = get_event(id->channel, &event);
+		rc = shim_next(id, &event);
 		if (rc)
 			return rc;
-		id->id.event = &event->ev;
 	} while (is_beside(&event->ev, want));
-	return meaning(&event->ev, want);
+	return shim_meaning(&event->ev, want);
 }

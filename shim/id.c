@@ -391,6 +391,7 @@ void shim_id_free(struct shim_id *id)
 	if (id->device)
 		shim_device_put(id->device);
 	free_spares(id);
+	free(id->ep);
 	id->magic = 0;
 	iw_cond_fini(&id->acked);
 	iw_lock_fini(&id->lock);

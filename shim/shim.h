@@ -74,6 +74,15 @@ struct shim_option {
 	uint8_t value[SHIM_OPTION_MAX];
 };
 
+/* What rdma_create_ep(3) leaves for later calls. Constant. */
+struct shim_endpoint {
+	bool has_attr; /* a listener's children get a QP of @attr on @pd */
+	struct ibv_pd *pd;
+	struct ibv_qp_init_attr attr;
+	uint8_t connect_len; /* @connect goes before the private data of rdma_connect(3) */
+	uint8_t connect[SHIM_PRIVATE_DATA_SENT];
+};
+
 /*
  * @lock protects: state, cm and kind (cm from NULL to set, to that of another
  * driver, and back when the channel dies), the options, the spares and promises, unacked, dying,
@@ -88,6 +97,7 @@ struct shim_id {
 	struct shim_channel *channel;
 	TAILQ_ENTRY(shim_id) link;  /* the channel's ids; under the channel's lock */
 	struct shim_device *device; /* set once, with id.verbs */
+	struct shim_endpoint *ep;   /* NULL: not made by rdma_create_ep(), or nothing to keep */
 
 	struct iw_lock lock;
 	struct iw_cond acked;
@@ -223,6 +233,10 @@ void shim_event_hand_out(struct shim_event *event);
  * it in id->event. 0 if it is @want with status 0; otherwise what it means.
  */
 int shim_complete(struct shim_id *id, enum rdma_cm_event_type want);
+/* The first part of that: the next event of a synchronous id, in id->event too. */
+int shim_next(struct shim_id *id, struct shim_event **event);
+/* What @ev means to a call that waits for @want: 0 or a negative errno. */
+int shim_meaning(const struct rdma_cm_event *ev, enum rdma_cm_event_type want);
 
 /* ------------------------------------------------------------------ id.c */
 

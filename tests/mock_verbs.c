@@ -17,6 +17,7 @@ enum kind {
 	CHANNEL,
 	CQ,
 	QP,
+	SRQ,
 	NKINDS
 };
 
@@ -32,6 +33,7 @@ struct object {
 		struct ibv_comp_channel channel;
 		struct ibv_cq cq;
 		struct ibv_qp qp;
+		struct ibv_srq srq;
 	} u;
 };
 
@@ -80,7 +82,7 @@ int mock_verbs_live(void)
 	int n;
 
 	pthread_mutex_lock(&lock);
-	n = live[CHANNEL] + live[CQ] + live[QP];
+	n = live[CHANNEL] + live[CQ] + live[QP] + live[SRQ];
 	pthread_mutex_unlock(&lock);
 	return n;
 }
@@ -217,7 +219,8 @@ __be64 ibv_get_device_guid(struct ibv_device *device)
 	return MOCK_GUID(device - devices);
 }
 
-static struct ibv_qp *create_qp(struct ibv_pd *pd, struct ibv_cq *send_cq, struct ibv_cq *recv_cq)
+static struct ibv_qp *create_qp(struct ibv_pd *pd, struct ibv_cq *send_cq, struct ibv_cq *recv_cq,
+				struct ibv_srq *srq)
 {
 	struct object *o;
 
@@ -228,13 +231,14 @@ static struct ibv_qp *create_qp(struct ibv_pd *pd, struct ibv_cq *send_cq, struc
 	o->u.qp.pd = pd;
 	o->u.qp.send_cq = send_cq;
 	o->u.qp.recv_cq = recv_cq;
+	o->u.qp.srq = srq;
 	o->u.qp.qp_num = __atomic_add_fetch(&last_qp_num, 1, __ATOMIC_RELAXED);
 	return &o->u.qp;
 }
 
 static struct ibv_qp *create_qp_ex(struct ibv_context *context, struct ibv_qp_init_attr_ex *attr)
 {
-	return create_qp(attr->pd, attr->send_cq, attr->recv_cq);
+	return create_qp(attr->pd, attr->send_cq, attr->recv_cq, attr->srq);
 }
 
 struct ibv_context *ibv_open_device(struct ibv_device *device)
@@ -322,7 +326,28 @@ int ibv_destroy_cq(struct ibv_cq *cq)
 
 struct ibv_qp *ibv_create_qp(struct ibv_pd *pd, struct ibv_qp_init_attr *attr)
 {
-	return create_qp(pd, attr->send_cq, attr->recv_cq);
+	return create_qp(pd, attr->send_cq, attr->recv_cq, attr->srq);
+}
+
+struct ibv_srq *ibv_create_srq(struct ibv_pd *pd, struct ibv_srq_init_attr *attr)
+{
+	struct object *o;
+
+	if (called(MOCK_CREATE_SRQ))
+		return NULL;
+	o = object_new(SRQ, pd, NULL, NULL);
+	o->u.srq.context = pd->context;
+	o->u.srq.pd = pd;
+	o->u.srq.srq_context = attr->srq_context;
+	attr->attr.max_wr++; /* what was created is more than what was asked for */
+	return &o->u.srq;
+}
+
+int ibv_destroy_srq(struct ibv_srq *srq)
+{
+	int error = called(MOCK_DESTROY_SRQ);
+
+	return error ? error : object_end(srq, SRQ);
 }
 
 int ibv_destroy_qp(struct ibv_qp *qp)

@@ -23,6 +23,8 @@ enum mock_call {
 	MOCK_CREATE_CQ,
 	MOCK_CREATE_QP,
 	MOCK_DESTROY_QP,
+	MOCK_CREATE_SRQ,
+	MOCK_DESTROY_SRQ,
 	MOCK_NCALLS
 };
 
@@ -35,7 +37,7 @@ void mock_verbs_plug(int device, bool there);
 /* Whether libibverbs tells indices (-1 otherwise, as for old kernels). */
 void mock_verbs_indices(bool known);
 
-/* Objects alive: QPs, CQs, completion channels; contexts and PDs. */
+/* Objects alive: QPs, SRQs, CQs, completion channels; contexts and PDs. */
 int mock_verbs_live(void);
 int mock_verbs_contexts(void);
 /* Destroyed twice, in the wrong order or never made. */

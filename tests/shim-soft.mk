@@ -4,3 +4,14 @@ IW_TESTS += tests/test_choose
 tests_test_choose_SOURCES = tests/test_choose.c
 tests_test_choose_CFLAGS = $(SHIM_TEST_CFLAGS)
 tests_test_choose_LDADD = $(SHIM_TEST_LIBS)
+
+IW_TESTS += tests/test_endpoint tests/test_srq tests/test_ece
+tests_test_endpoint_SOURCES = tests/test_endpoint.c
+tests_test_endpoint_CFLAGS = $(SHIM_TEST_CFLAGS)
+tests_test_endpoint_LDADD = $(SHIM_TEST_LIBS)
+tests_test_srq_SOURCES = tests/test_srq.c
+tests_test_srq_CFLAGS = $(SHIM_TEST_CFLAGS)
+tests_test_srq_LDADD = $(SHIM_TEST_LIBS)
+tests_test_ece_SOURCES = tests/test_ece.c
+tests_test_ece_CFLAGS = $(SHIM_TEST_CFLAGS)
+tests_test_ece_LDADD = $(SHIM_TEST_LIBS)

@@ -492,7 +492,7 @@ int rdma_reject_ece(struct rdma_cm_id *id, const void *private_data, uint8_t pri
 int rdma_set_local_ece(struct rdma_cm_id *id, struct ibv_ece *ece);
 int rdma_get_remote_ece(struct rdma_cm_id *id, struct ibv_ece *ece);
 
-/* ---- Multicast (datagrams; EINVAL or ENOSYS on iWARP) ------------------- */
+/* ---- Multicast (datagrams; EINVAL or EOPNOTSUPP on iWARP) ------------------- */
 
 /* Which fields of struct rdma_cm_join_mc_attr_ex are set. */
 enum rdma_cm_join_mc_attr_mask {
