@@ -74,6 +74,12 @@ log_tail() {
 	tail -n 4 "$1" 2>/dev/null | cut -c1-160 | tr '\n' '|'
 }
 
+# ---- which device
+
+# These machines have kernel devices, and what is tested here is how they are driven; where they
+# do not serve, nothing shall. A script about the choice sets its own.
+export IWSHIM_DEVICE=${IWSHIM_DEVICE:-kernel}
+
 # ---- which library
 
 our_lib=$BUILD/.libs/librdmacm.so.1
