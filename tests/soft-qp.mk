@@ -1,1 +1,9 @@
 # Included by tests/local.mk.
+soft_qp_fake = tests/soft_qp_fake.c tests/soft_qp_fake.h
+soft_qp_cflags = $(AM_CFLAGS) $(CRITERION_CFLAGS) $(VERBS_CFLAGS)
+soft_qp_ldadd = libiwsoft.la libiwbase.la $(CRITERION_LIBS)
+
+IW_TESTS += tests/test_soft_tx
+tests_test_soft_tx_SOURCES = tests/test_soft_tx.c $(soft_qp_fake)
+tests_test_soft_tx_CFLAGS = $(soft_qp_cflags)
+tests_test_soft_tx_LDADD = $(soft_qp_ldadd)
