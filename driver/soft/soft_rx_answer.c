@@ -26,6 +26,17 @@ static int answer(struct soft_rx_call *call, const struct soft_response *respons
 	return 0;
 }
 
+/* Nobody but us, who hold rx.lock, makes the room smaller. */
+static bool has_room(struct soft_qp *qp)
+{
+	uint32_t used;
+
+	iw_lock(&qp->sq.lock);
+	used = qp->tx.irq_tail - qp->tx.at.irq_head;
+	soft_sq_unlock(qp);
+	return used < qp->stream.ird;
+}
+
 int soft_rx_read_request(struct soft_rx_call *call, const uint8_t *body)
 {
 	struct soft_qp *qp = call->qp;
@@ -81,6 +92,9 @@ int soft_rx_atomic_request(struct soft_rx_call *call, const uint8_t *body)
 	rdmap_atomic_parse(&r, body);
 	if (r.op != RDMAP_FETCH_ADD && r.op != RDMAP_CMP_SWAP)
 		return soft_rx_fault(call, TERM_RDMAP_OPCODE);
+	/* Memory is changed only if the answer can be given. */
+	if (!has_room(qp))
+		return soft_rx_fault(call, TERM_RDMAP_STREAM);
 	if (r.to % sizeof(uint64_t))
 		return soft_rx_fault(call, TERM_RDMAP_STREAM);
 	fault = soft_mem_pin_remote(qp->pd, qp->ibv.qp_num, r.stag, r.to, sizeof(uint64_t),

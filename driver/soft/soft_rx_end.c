@@ -19,7 +19,7 @@ struct soft_swqe *soft_rx_oldest_read(struct soft_rx_call *call)
 	if (!call->read) {
 		iw_lock(&sq->lock);
 		call->read = soft_sq_oldest_read(sq);
-		iw_unlock(&sq->lock);
+		soft_sq_unlock(call->qp);
 	}
 	return call->read;
 }
@@ -33,7 +33,7 @@ static int read_done(struct soft_rx_call *call)
 	call->read = NULL;
 	iw_lock(&qp->sq.lock);
 	soft_sq_read_done(qp);
-	iw_unlock(&qp->sq.lock);
+	soft_sq_unlock(qp);
 	return 0;
 }
 
