@@ -7,3 +7,18 @@ IW_TESTS += tests/test_soft_tx
 tests_test_soft_tx_SOURCES = tests/test_soft_tx.c $(soft_qp_fake)
 tests_test_soft_tx_CFLAGS = $(soft_qp_cflags)
 tests_test_soft_tx_LDADD = $(soft_qp_ldadd)
+
+IW_TESTS += tests/test_soft_sq
+tests_test_soft_sq_SOURCES = tests/test_soft_sq.c $(soft_qp_fake)
+tests_test_soft_sq_CFLAGS = $(soft_qp_cflags)
+tests_test_soft_sq_LDADD = $(soft_qp_ldadd)
+
+IW_TESTS += tests/test_soft_wr
+tests_test_soft_wr_SOURCES = tests/test_soft_wr.c $(soft_qp_fake)
+tests_test_soft_wr_CFLAGS = $(soft_qp_cflags)
+tests_test_soft_wr_LDADD = $(soft_qp_ldadd)
+
+IW_TESTS += tests/test_soft_qp
+tests_test_soft_qp_SOURCES = tests/test_soft_qp.c $(soft_qp_fake)
+tests_test_soft_qp_CFLAGS = $(soft_qp_cflags)
+tests_test_soft_qp_LDADD = $(soft_qp_ldadd)
