@@ -8,3 +8,10 @@ IW_TESTS += tests/test_soft_mr
 tests_test_soft_mr_SOURCES = tests/test_soft_mr.c
 tests_test_soft_mr_CFLAGS = $(SOFT_MEM_TEST_CFLAGS)
 tests_test_soft_mr_LDADD = $(SOFT_MEM_TEST_LIBS)
+
+# The interfaces are the test's.
+IW_TESTS += tests/test_soft_dev
+tests_test_soft_dev_SOURCES = tests/test_soft_dev.c
+tests_test_soft_dev_CFLAGS = $(SOFT_MEM_TEST_CFLAGS)
+tests_test_soft_dev_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=getifaddrs -Wl,--wrap=freeifaddrs
+tests_test_soft_dev_LDADD = $(SOFT_MEM_TEST_LIBS)

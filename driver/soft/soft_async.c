@@ -28,6 +28,7 @@ struct soft_async_record {
 };
 
 #define RECORD sizeof(struct ib_uverbs_async_event_desc)
+#define PAGE_RECORDS (4096 / RECORD)
 
 int soft_async_init(struct soft_context *ctx)
 {
@@ -92,13 +93,10 @@ static void move_pending(struct soft_context *ctx)
 	}
 }
 
-static void queue(struct soft_context *ctx, const struct ib_uverbs_async_event_desc *desc)
+static void append(struct soft_context *ctx, const struct ib_uverbs_async_event_desc *desc)
 {
-	struct soft_async_record *record;
+	struct soft_async_record *record = iw_calloc(1, sizeof(*record));
 
-	if (STAILQ_EMPTY(&ctx->pending) && !iw_fault(IW_FAULT_SYSCALL) && write_record(ctx, desc))
-		return;
-	record = iw_calloc(1, sizeof(*record));
 	if (!record) {
 		iw_error("%s: no memory for asynchronous event %u: it is lost", ctx->dev->ibv.name,
 			 desc->event_type);
@@ -106,6 +104,13 @@ static void queue(struct soft_context *ctx, const struct ib_uverbs_async_event_d
 	}
 	record->desc = *desc;
 	STAILQ_INSERT_TAIL(&ctx->pending, record, next);
+}
+
+static void queue(struct soft_context *ctx, const struct ib_uverbs_async_event_desc *desc)
+{
+	if (STAILQ_EMPTY(&ctx->pending) && !iw_fault(IW_FAULT_SYSCALL) && write_record(ctx, desc))
+		return;
+	append(ctx, desc);
 	move_pending(ctx);
 }
 
@@ -202,18 +207,40 @@ int soft_async_get(struct soft_context *ctx, struct ibv_async_event *event)
 	return 0;
 }
 
+/*
+ * Reads a page of records, or the last @left, and writes back those of others,
+ * behind the rest. A page at a time, for less would free no page of the pipe to
+ * write to.
+ */
+static size_t purge_page(struct soft_context *ctx, uint64_t element, size_t left)
+{
+	struct ib_uverbs_async_event_desc page[PAGE_RECORDS];
+	ssize_t n =
+		read(ctx->verbs.context.async_fd, page, RECORD * iw_min_size(left, PAGE_RECORDS));
+	size_t records = n > 0 ? (size_t)n / RECORD : 0;
+
+	for (size_t i = 0; i < records; i++)
+		if (page[i].element != element && !write_record(ctx, &page[i]))
+			append(ctx, &page[i]);
+	return records;
+}
+
 void soft_async_purge(struct soft_context *ctx, void *element)
 {
-	struct ib_uverbs_async_event_desc desc;
+	size_t left, n;
 	int bytes = 0;
 
 	iw_lock(&ctx->lock);
 	if (ctx->closed)
 		goto out;
-	if (!ioctl(ctx->verbs.context.async_fd, FIONREAD, &bytes))
-		for (int left = bytes / (int)RECORD; left && read_record(ctx, &desc); left--)
-			if (desc.element != (uintptr_t)element)
-				write_record(ctx, &desc);
+	if (ioctl(ctx->verbs.context.async_fd, FIONREAD, &bytes))
+		bytes = 0;
+	/* Round the whole pipe, so that the order stays. */
+	for (left = (size_t)bytes / RECORD; left; left -= n) {
+		n = purge_page(ctx, (uintptr_t)element, left);
+		if (!n)
+			break;
+	}
 	drop_pending(ctx, (uintptr_t)element);
 	move_pending(ctx);
 out:
