@@ -10,7 +10,8 @@ libiwsoft_la_SOURCES = \
 	driver/soft/soft_async.c driver/soft/soft_async.h \
 	driver/soft/soft_cm.c driver/soft/soft_cm.h \
 	driver/soft/soft_conn.c driver/soft/soft_conn.h \
-	driver/soft/soft_cq.c driver/soft/soft_cq.h \
+	driver/soft/soft_channel.c \
+	driver/soft/soft_cq.c driver/soft/soft_cq.h driver/soft/soft_cq_ex.c \
 	driver/soft/soft_dev.c driver/soft/soft_dev.h \
 	driver/soft/soft_dialect.h \
 	driver/soft/soft_fork.c driver/soft/soft_fork.h \
@@ -31,6 +32,7 @@ libiwsoft_la_SOURCES = \
 	driver/soft/soft_rx_place.c driver/soft/soft_rx_recv.c \
 	driver/soft/soft_sq.c driver/soft/soft_sq.h \
 	driver/soft/soft_stag.c driver/soft/soft_stag.h \
+	driver/soft/soft_srq.c \
 	driver/soft/soft_timer.c \
 	driver/soft/soft_tx.c driver/soft/soft_tx.h \
 	driver/soft/soft_tx_batch.c driver/soft/soft_tx_batch.h \

@@ -11,14 +11,23 @@
 #define IW_SOFT_CQ_H
 
 #include "driver/soft/soft.h"
+#include "driver/soft/soft_loop.h"
 
-/* @lock protects: pending. */
+/*
+ * @lock protects: all below it but refs, the pending and comp_events fields of
+ * its CQs, and who writes to the pipe.
+ */
 struct soft_channel {
 	struct ibv_comp_channel ibv;
-	int write_fd;
+	struct soft_context *ctx;
 	struct iw_lock lock;
-	STAILQ_HEAD(, soft_cq) pending; /* CQs whose event found the pipe full */
-	unsigned int cqs;		/* that use it; atomic */
+	int write_fd; /* -1: destroyed */
+	/* CQs whose events are not in the pipe: it was full, or the poster is the reader. */
+	TAILQ_HEAD(, soft_cq) pending;
+	TAILQ_HEAD(, soft_cq) cqs;
+	unsigned int n_cqs;
+	struct soft_watch room; /* for the full pipe, of write_fd, in the loop */
+	unsigned int refs;	/* atomic: the program's, callbacks in flight */
 };
 
 /*
@@ -45,10 +54,17 @@ struct soft_cq {
 		SOFT_CQ_ARMED_NEXT
 	} armed;
 	bool overflowed;
-	STAILQ_ENTRY(soft_cq) pending;
+	TAILQ_ENTRY(soft_cq) link;    /* in the channel's cqs */
+	TAILQ_ENTRY(soft_cq) pending; /* while pending_events is not 0 */
+	uint32_t pending_events;
 	uint32_t comp_events; /* posted to the channel; destroy waits until all are acked */
 	uint32_t async_events;
-	struct ibv_wc current; /* of the extended interface, between start_poll and end_poll */
+	/*
+	 * The extended interface. @poll_lock is held from start_poll to end_poll, over
+	 * whatever the program does there: outside all others. Protects: current.
+	 */
+	struct iw_lock poll_lock;
+	struct ibv_wc current;
 };
 
 static inline struct soft_cq *soft_cq_of(struct ibv_cq *cq)
@@ -64,6 +80,12 @@ int soft_channel_destroy(struct soft_channel *channel); /* -EBUSY while CQs use 
  * that no other thread has to wake it.
  */
 int soft_channel_get_event(struct soft_channel *channel, struct soft_cq **cq);
+
+/* For soft_cq.c. An event of @cq; its lock may be held. */
+void soft_channel_post(struct soft_channel *channel, struct soft_cq *cq);
+void soft_channel_join(struct soft_channel *channel, struct soft_cq *cq);
+/* Also takes back the events of @cq that nobody has read. */
+void soft_channel_leave(struct soft_channel *channel, struct soft_cq *cq);
 
 /* -EINVAL for no or too many entries. The queue has at least @cqe entries. */
 int soft_cq_create(struct soft_context *ctx, int cqe, void *cq_context,

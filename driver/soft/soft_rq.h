@@ -17,7 +17,7 @@ struct soft_rwqe {
 /* @lock protects: all below it but the constants. */
 struct soft_rq {
 	struct iw_lock lock;
-	uint32_t size;	     /* constant until soft_rq_resize(): entries, a power of two */
+	uint32_t size;	     /* entries, a power of two */
 	uint32_t max_wr;     /* what the program asked for and may post at once */
 	uint32_t max_sge;    /* constant */
 	uint32_t head, tail; /* head: oldest posted; free-running */
@@ -34,6 +34,7 @@ struct soft_srq {
 	uint32_t async_events;
 };
 
+/* -EINVAL: beyond SOFT_MAX_WR, SOFT_MAX_SGE; -ENOMEM. @max_wr 0: nothing can be posted. */
 int soft_rq_init(struct soft_rq *rq, uint32_t max_wr, uint32_t max_sge);
 void soft_rq_fini(struct soft_rq *rq);
 /*
@@ -47,9 +48,13 @@ int soft_rq_post(struct soft_rq *rq, struct ibv_recv_wr *wr, struct ibv_recv_wr 
  */
 int soft_rq_pop(struct soft_rq *rq, struct soft_rwqe *wqe, bool *hit_limit);
 void soft_rq_clear(struct soft_rq *rq);
+/* -EINVAL: what is posted would not fit. Takes the lock. */
+int soft_rq_resize(struct soft_rq *rq, uint32_t max_wr);
 
+/* -EINVAL, -ENOMEM as above. The limit of @attr does not count at creation. */
 int soft_srq_create(struct soft_pd *pd, const struct ibv_srq_init_attr *attr,
 		    struct soft_srq **srq);
+/* IBV_SRQ_MAX_WR and IBV_SRQ_LIMIT; -EINVAL: what is posted would not fit, or limit > size. */
 int soft_srq_modify(struct soft_srq *srq, const struct ibv_srq_attr *attr, int mask);
 void soft_srq_query(struct soft_srq *srq, struct ibv_srq_attr *attr);
 int soft_srq_destroy(struct soft_srq *srq); /* -EBUSY while QPs use it */
