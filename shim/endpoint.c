@@ -141,9 +141,10 @@ static int get_request(struct shim_id *listener, struct rdma_cm_id **id)
 	rc = shim_next(listener, &event);
 	if (rc)
 		return rc;
-	if (!shim_is_request(event))
+	if (!shim_is_request(event)) {
+		listener->id.event = &event->ev;
 		return shim_meaning(&event->ev, RDMA_CM_EVENT_CONNECT_REQUEST);
-	listener->id.event = NULL;
+	}
 	child = event->ev.id;
 	child->event = &event->ev;
 	rc = give_qp(listener, child);

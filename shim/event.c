@@ -283,10 +283,23 @@ refuse:
 	return rc;
 }
 
+/* What befalls a driver that the id has left is no news. */
+static bool has_left(struct shim_id *id, const struct iw_cm_id *cm)
+{
+	bool left;
+
+	iw_lock(&id->lock);
+	left = id->parked == cm;
+	iw_unlock(&id->lock);
+	return left;
+}
+
 int shim_handler(struct iw_cm_id *cm, const struct iw_cm_event *ev)
 {
 	struct shim_id *id = cm->context;
 
+	if (has_left(id, cm))
+		return 0;
 	switch (ev->type) {
 	case IW_CM_EVENT_CONNECT_REQUEST:
 		return on_request(id, ev);
@@ -424,16 +437,11 @@ static bool is_beside(const struct rdma_cm_event *ev, enum rdma_cm_event_type wa
 
 int shim_next(struct shim_id *id, struct shim_event **event)
 {
-	int rc;
-
 	if (id->id.event) {
 		shim_event_ack(shim_event_of(id->id.event));
 		id->id.event = NULL;
 	}
-	rc = get_event(id->channel, event);
-	if (!rc)
-		id->id.event = &(*event)->ev;
-	return rc;
+	return get_event(id->channel, event);
 }
 
 int shim_complete(struct shim_id *id, enum rdma_cm_event_type want)
@@ -445,6 +453,7 @@ int shim_complete(struct shim_id *id, enum rdma_cm_event_type want)
 		rc = shim_next(id, &event);
 		if (rc)
 			return rc;
+		id->id.event = &event->ev;
 	} while (is_beside(&event->ev, want));
 	return shim_meaning(&event->ev, want);
 }

@@ -119,26 +119,72 @@ static int make_cm(struct shim_id *id, enum iw_driver_kind kind, struct iw_cm_id
 	return 0;
 }
 
-/*
- * @cm takes the place of @was, which is destroyed. Of two threads that do this
- * at once one wins; the other's is not needed.
- */
-static struct iw_cm_id *set_cm(struct shim_id *id, struct iw_cm_id *was, struct iw_cm_id *cm,
-			       enum iw_driver_kind kind)
+/* Of two threads that attach at once one wins; the other's is not needed. */
+static struct iw_cm_id *attach_first(struct shim_id *id, struct iw_cm_id *cm,
+				     enum iw_driver_kind kind)
 {
-	struct iw_cm_id *winner, *loser = cm;
+	struct iw_cm_id *winner;
 
 	iw_lock(&id->lock);
-	if (id->cm == was) {
-		loser = was;
+	if (!id->cm) {
 		id->cm = cm;
 		id->kind = kind;
 	}
 	winner = id->cm;
 	iw_unlock(&id->lock);
-	if (loser)
-		iw_cm_destroy(loser);
+	if (winner != cm)
+		iw_cm_destroy(cm);
 	return winner;
+}
+
+/* ---- from one driver to another */
+
+static struct iw_cm_id *take_parked(struct shim_id *id)
+{
+	struct iw_cm_id *cm;
+
+	iw_lock(&id->lock);
+	cm = id->parked;
+	id->parked = NULL;
+	iw_unlock(&id->lock);
+	return cm;
+}
+
+void shim_id_drop_parked(struct shim_id *id)
+{
+	struct iw_cm_id *cm = take_parked(id);
+
+	if (cm)
+		iw_cm_destroy(cm);
+}
+
+/* Not destroyed: another call of the program's may be in it. */
+static void park(struct shim_id *id, struct iw_cm_id *cm)
+{
+	struct iw_cm_id *rest;
+
+	iw_lock(&id->lock);
+	rest = id->parked;
+	id->parked = cm;
+	iw_unlock(&id->lock);
+	if (rest)
+		iw_cm_destroy(rest);
+}
+
+/* @cm takes the place of @was, unless another thread was faster. */
+static void swap_cm(struct shim_id *id, struct iw_cm_id *was, struct iw_cm_id *cm,
+		    enum iw_driver_kind kind)
+{
+	struct iw_cm_id *rest = cm;
+
+	iw_lock(&id->lock);
+	if (id->cm == was) {
+		rest = was;
+		id->cm = cm;
+		id->kind = kind;
+	}
+	iw_unlock(&id->lock);
+	park(id, rest);
 }
 
 /*
@@ -148,10 +194,11 @@ static struct iw_cm_id *set_cm(struct shim_id *id, struct iw_cm_id *was, struct 
 static int bind_again(struct shim_id *id, struct iw_cm_id *cm)
 {
 	struct sockaddr_storage addr = id->id.route.addr.src_storage;
-	int rc;
+	struct iw_cm_addr_info info = { .ibdev_index = -1 };
+	int rc = addr.ss_family ? iw_cm_query(cm, &info) : 0;
 
-	if (!addr.ss_family)
-		return 0;
+	if (rc || !addr.ss_family || info.src.ss_family)
+		return rc;
 	rc = iw_cm_bind(cm, (struct sockaddr *)&addr);
 	if (rc != -EADDRINUSE || !id->any_port)
 		return rc;
@@ -159,22 +206,24 @@ static int bind_again(struct shim_id *id, struct iw_cm_id *cm)
 	return iw_cm_bind(cm, (struct sockaddr *)&addr);
 }
 
-static int replace_cm(struct shim_id *id, struct iw_cm_id *was, enum iw_driver_kind kind,
-		      struct iw_cm_id **out)
+/* With two drivers the one that is parked, if any, is of @kind. */
+static int change_driver(struct shim_id *id, enum iw_driver_kind kind, struct iw_cm_id **out)
 {
-	struct iw_cm_id *cm;
-	int rc = make_cm(id, kind, &cm);
+	struct iw_cm_id *was = shim_id_cm(id), *cm = take_parked(id);
+	int rc = cm ? shim_options_replay(id, cm) : make_cm(id, kind, &cm);
 
-	if (rc)
+	if (!cm)
 		return rc;
-	rc = bind_again(id, cm);
+	if (!rc)
+		rc = bind_again(id, cm);
 	if (rc) {
 		iw_error("id %p: cannot move from the %s driver to the %s one: %s", (void *)id,
 			 shim_driver_name(id->kind), shim_driver_name(kind), strerror(-rc));
-		iw_cm_destroy(cm);
+		park(id, cm);
 		return rc;
 	}
-	*out = set_cm(id, was, cm, kind);
+	swap_cm(id, was, cm, kind);
+	*out = shim_id_cm(id);
 	return shim_id_refresh(id, *out);
 }
 
@@ -193,11 +242,11 @@ int shim_id_attach(struct shim_id *id, enum iw_driver_kind kind, struct iw_cm_id
 		return 0;
 	}
 	if (cm)
-		return replace_cm(id, cm, kind, out);
+		return change_driver(id, kind, out);
 	rc = make_cm(id, kind, &cm);
 	if (rc)
 		return rc;
-	*out = set_cm(id, NULL, cm, kind);
+	*out = attach_first(id, cm, kind);
 	return 0;
 }
 
@@ -205,6 +254,7 @@ void shim_id_detach(struct shim_id *id)
 {
 	struct iw_cm_id *cm;
 
+	shim_id_drop_parked(id);
 	iw_lock(&id->lock);
 	cm = id->cm;
 	id->cm = NULL;

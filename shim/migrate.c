@@ -50,6 +50,7 @@ static int move_id(struct shim_id *id, struct shim_channel *to)
 		move_to_channel(&move);
 		return 0;
 	}
+	shim_id_drop_parked(id); /* it would stay behind */
 	rc = shim_channel_source(to, id->kind, &source);
 	if (rc)
 		return rc;

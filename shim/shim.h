@@ -85,10 +85,10 @@ struct shim_endpoint {
 
 /*
  * @lock protects: state, cm and kind (cm from NULL to set, to that of another
- * driver, and back when the channel dies), the options, the spares and promises, unacked, dying,
- * and the flags of the connection. It is taken inside a channel's lock, never around it, and never
- * held over a call into the core. The public fields belong to the program and to the thread that
- * retrieves the event which fills them, as with librdmacm.
+ * driver, and back when the channel dies), parked, the options, the spares and promises, unacked,
+ * dying, and the flags of the connection. It is taken inside a channel's lock, never around it, and
+ * never held over a call into the core. The public fields belong to the program and to the thread
+ * that retrieves the event which fills them, as with librdmacm.
  */
 struct shim_id {
 	struct rdma_cm_id id;
@@ -104,6 +104,7 @@ struct shim_id {
 	enum shim_state state;
 	struct iw_cm_id *cm;	  /* NULL until a call needs a driver */
 	enum iw_driver_kind kind; /* whose cm is */
+	struct iw_cm_id *parked;  /* what it was with the other driver; NULL: nothing */
 	struct shim_option options[SHIM_OPTIONS];
 	struct shim_event_list spares;
 	unsigned int nspares;
@@ -233,7 +234,7 @@ void shim_event_hand_out(struct shim_event *event);
  * it in id->event. 0 if it is @want with status 0; otherwise what it means.
  */
 int shim_complete(struct shim_id *id, enum rdma_cm_event_type want);
-/* The first part of that: the next event of a synchronous id, in id->event too. */
+/* The first two parts of that: the next event of a synchronous id. */
 int shim_next(struct shim_id *id, struct shim_event **event);
 /* What @ev means to a call that waits for @want: 0 or a negative errno. */
 int shim_meaning(const struct rdma_cm_event *ev, enum rdma_cm_event_type want);
@@ -248,6 +249,8 @@ int shim_id_new(struct shim_channel *channel, void *context, enum rdma_port_spac
 void shim_id_free(struct shim_id *id);
 /* Ends the connection below; afterwards no handler of the id runs. */
 void shim_id_detach(struct shim_id *id);
+/* Forgets what the id was with another driver than its own. */
+void shim_id_drop_parked(struct shim_id *id);
 /* The core's id below, NULL if there is none (any more). */
 struct iw_cm_id *shim_id_cm(struct shim_id *id);
 /*

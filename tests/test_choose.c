@@ -424,7 +424,6 @@ Test(choose, id__cannot_change_drivers, .init = setup, .timeout = 30)
 	fake_fail(FAKE_BIND, -EADDRINUSE);
 	fails_with(EADDRINUSE, rdma_resolve_addr(id, NULL, (struct sockaddr *)&dst, 100));
 	cr_assert_eq(((struct shim_id *)id)->kind, IW_DRIVER_KERNEL);
-	cr_assert_eq(fake_soft_ids(), 0);
 	cr_assert_eq(ntohs(rdma_get_src_port(id)), 7001);
 	resolve(id, "10.0.0.1", PORT);
 	cr_assert_eq(((struct shim_id *)id)->kind, IW_DRIVER_KERNEL);
@@ -477,6 +476,56 @@ Test(choose, id__after_a_failure_may_go_elsewhere, .init = setup, .timeout = 30)
 	cr_assert_eq(util_expect(ch, RDMA_CM_EVENT_ADDR_ERROR), -ETIMEDOUT);
 	resolve(id, "10.1.0.9", PORT);
 	expect_soft(id);
+	util_destroy(id);
+	rdma_destroy_event_channel(ch);
+	util_all_gone();
+}
+
+Test(choose, id__goes_and_comes_back, .init = setup, .timeout = 30)
+{
+	struct sockaddr_storage any = at("0.0.0.0", 7001), away = at("10.1.0.9", PORT);
+	struct rdma_event_channel *ch = blocking(), *other = blocking();
+	struct rdma_cm_id *id = util_id(ch);
+
+	succeeds(rdma_bind_addr(id, (struct sockaddr *)&any));
+	fake_fail(FAKE_RESOLVE_ADDR, -ENOMEM);
+	fails_with(ENOMEM, rdma_resolve_addr(id, NULL, (struct sockaddr *)&away, 100));
+	cr_assert_eq(fake_calls(FAKE_BIND), 2);
+	resolve(id, "10.0.0.1", PORT);
+	cr_assert_eq(fake_calls(FAKE_BIND), 2, "it has the port still");
+	cr_assert_eq(((struct shim_id *)id)->kind, IW_DRIVER_KERNEL);
+	succeeds(rdma_migrate_id(id, other));
+	cr_assert_eq(fake_soft_ids(), 0);
+	util_destroy(id);
+	rdma_destroy_event_channel(ch);
+	rdma_destroy_event_channel(other);
+	util_all_gone();
+}
+
+static void *set_some(void *id)
+{
+	uint8_t tos = 1;
+
+	for (int i = 0; i < 1000; i++)
+		rdma_set_option(id, RDMA_OPTION_ID, RDMA_OPTION_ID_TOS, &tos, 1);
+	return NULL;
+}
+
+Test(choose, id__changes_drivers_under_another_call, .init = setup, .timeout = 60)
+{
+	struct sockaddr_storage any = at("0.0.0.0", 7001);
+	struct sockaddr_storage to[] = { at("10.1.0.9", PORT), at("10.0.0.1", PORT) };
+	struct rdma_event_channel *ch = blocking();
+	struct rdma_cm_id *id = util_id(ch);
+	struct later *l;
+
+	succeeds(rdma_bind_addr(id, (struct sockaddr *)&any));
+	l = util_later(set_some, id);
+	for (int i = 0; i < 50; i++) {
+		fake_fail(FAKE_RESOLVE_ADDR, -ENOMEM);
+		fails_with(ENOMEM, rdma_resolve_addr(id, NULL, (struct sockaddr *)&to[i % 2], 100));
+	}
+	util_join(l);
 	util_destroy(id);
 	rdma_destroy_event_channel(ch);
 	util_all_gone();
