@@ -15,3 +15,9 @@ tests_test_soft_dev_SOURCES = tests/test_soft_dev.c
 tests_test_soft_dev_CFLAGS = $(SOFT_MEM_TEST_CFLAGS)
 tests_test_soft_dev_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=getifaddrs -Wl,--wrap=freeifaddrs
 tests_test_soft_dev_LDADD = $(SOFT_MEM_TEST_LIBS)
+
+# Queues are the test's.
+IW_TESTS += tests/test_soft_verbs
+tests_test_soft_verbs_SOURCES = tests/test_soft_verbs.c
+tests_test_soft_verbs_CFLAGS = $(SOFT_MEM_TEST_CFLAGS)
+tests_test_soft_verbs_LDADD = $(SOFT_MEM_TEST_LIBS)
