@@ -1,1 +1,23 @@
-# Included by tests/local.mk.
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+# Included by tests/local.mk: the software device as a driver of the core. Its
+# QPs and devices are played by the test.
+SOFT_CM_TEST_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS) $(VERBS_CFLAGS)
+SOFT_CM_TEST_LIBS = libiwsoft.la libiwcm.la libiwbase.la $(CRITERION_LIBS)
+SOFT_CM_FAKE = tests/soft_cm_fake.c tests/soft_cm_fake.h
+
+IW_TESTS += tests/test_soft_bind tests/test_soft_setup tests/test_soft_listen tests/test_soft_cm
+tests_test_soft_bind_SOURCES = tests/test_soft_bind.c $(SOFT_CM_FAKE)
+tests_test_soft_bind_CFLAGS = $(SOFT_CM_TEST_CFLAGS)
+tests_test_soft_bind_LDADD = $(SOFT_CM_TEST_LIBS)
+
+tests_test_soft_setup_SOURCES = tests/test_soft_setup.c $(SOFT_CM_FAKE)
+tests_test_soft_setup_CFLAGS = $(SOFT_CM_TEST_CFLAGS)
+tests_test_soft_setup_LDADD = $(SOFT_CM_TEST_LIBS)
+
+tests_test_soft_listen_SOURCES = tests/test_soft_listen.c $(SOFT_CM_FAKE)
+tests_test_soft_listen_CFLAGS = $(SOFT_CM_TEST_CFLAGS)
+tests_test_soft_listen_LDADD = $(SOFT_CM_TEST_LIBS)
+
+tests_test_soft_cm_SOURCES = tests/test_soft_cm.c $(SOFT_CM_FAKE)
+tests_test_soft_cm_CFLAGS = $(SOFT_CM_TEST_CFLAGS)
+tests_test_soft_cm_LDADD = $(SOFT_CM_TEST_LIBS)

@@ -74,6 +74,21 @@ static int begin(struct soft_conn *conn)
 	return soft_conn_watch(conn, EPOLLOUT);
 }
 
+/*
+ * On a new socket. From the same port, as the program was told; but the last
+ * connection may still stand in the way of that: then from any.
+ */
+static int begin_anew(struct soft_conn *conn)
+{
+	int ret = begin(conn);
+
+	if (ret != -EADDRINUSE && ret != -EADDRNOTAVAIL)
+		return ret;
+	soft_conn_shut(conn);
+	soft_addr_set_port((struct sockaddr *)&conn->src, 0);
+	return begin(conn);
+}
+
 /* ------------------------------------------------------------------ connect */
 
 static int queue_request(struct soft_conn *conn, struct soft_setup *setup,
@@ -115,7 +130,7 @@ static int start(struct soft_conn *conn, struct soft_setup *setup, struct soft_q
 	conn->qp = qp;
 	conn->why = 0;
 	conn->phase = SOFT_CONN_CONNECTING;
-	ret = begin(conn);
+	ret = conn->fd < 0 ? begin_anew(conn) : begin(conn);
 	if (ret && is_answer(ret)) {
 		soft_conn_fail(conn, ret == -EPIPE ? -ECONNRESET : ret, NULL, after);
 		return 0;
@@ -169,10 +184,6 @@ static int queue_revision_1(struct soft_setup *setup)
 	return soft_setup_queue(setup, &request);
 }
 
-/*
- * From the same port, as the program was told; the old connection may still
- * stand in the way of that, then from any.
- */
 static int retry(struct soft_conn *conn)
 {
 	int ret;
@@ -180,13 +191,7 @@ static int retry(struct soft_conn *conn)
 	soft_conn_shut(conn);
 	conn->retried = true;
 	ret = queue_revision_1(conn->setup);
-	if (!ret)
-		ret = begin(conn);
-	if (ret != -EADDRINUSE && ret != -EADDRNOTAVAIL)
-		return ret;
-	soft_conn_shut(conn);
-	soft_addr_set_port((struct sockaddr *)&conn->src, 0);
-	return begin(conn);
+	return ret ? ret : begin_anew(conn);
 }
 
 /* True if there was a second attempt to make; then it is under way. */

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * What stands in for the rest of the software device in tests of its CM: QPs
+ * that answer for their stream by the contract of soft_qp.h and no further, one
+ * device for every local address, and the generation of the process. And a raw
+ * peer that speaks MPA by hand.
+ */
+#ifndef IW_TEST_SOFT_CM_FAKE_H
+#define IW_TEST_SOFT_CM_FAKE_H
+
+#include "driver/soft/soft_qp.h"
+#include "driver/soft/soft_setup.h"
+#include "iwcm-core/iw_driver.h"
+
+#define FAKE_QPS 8
+#define FAKE_GUID 0x4711
+
+/* The QPs' numbers are 1 .. FAKE_QPS. */
+struct soft_qp *fake_qp(uint32_t num);
+extern int fake_attach_error;	       /* returned by the next attach */
+extern bool fake_end_in_attach;	       /* the stream ends before attach returns */
+extern unsigned int fake_generation;   /* what soft_generation() says */
+extern unsigned int fake_attached;     /* streams that live; atomic */
+extern struct soft_stream fake_stream; /* of the last attach */
+int fake_qp_refs(void);		       /* that are held */
+
+/* ---- the raw peer; each fails the test if the socket does */
+
+int peer_listen(struct sockaddr_in *addr); /* on 127.0.0.1, a port of its own */
+int peer_accept(int listener);		   /* within 5 s */
+int peer_connect(const struct sockaddr_storage *addr);
+void peer_send(int fd, const void *bytes, size_t len);
+/* Exactly @len bytes within 5 s. */
+void peer_read(int fd, void *bytes, size_t len);
+/* True if the other end closes (or resets) within 5 s; what comes before is discarded. */
+bool peer_sees_end(int fd);
+/* Nothing comes within @ms, and the connection stays. */
+bool peer_sees_silence(int fd, int ms);
+void peer_send_frame(int fd, const struct mpa_frame *frame);
+/* Reads a whole frame; its private data is in a static buffer. */
+struct mpa_frame peer_read_frame(int fd, bool reply);
+/* A zero-length RDMA Write, which is an RTR. */
+void peer_send_rtr(int fd);
+
+/* ---- ids and what their handler saw */
+
+struct fake_seen {
+	struct iw_cm_event ev[8];
+	uint8_t data[8][IW_CM_PRIVATE_DATA_MAX];
+	unsigned int n; /* atomic */
+};
+/* Of the soft driver; its events go to @seen, for a listener those of its children too. */
+struct iw_cm_id *fake_id(struct fake_seen *seen);
+/* Bound to 127.0.0.1 and listening; *@addr says where. */
+struct iw_cm_id *fake_listener(struct fake_seen *seen, unsigned int slots,
+			       struct sockaddr_storage *addr);
+/* Ready to connect to @to; ADDR and ROUTE are the first two events of @seen. */
+struct iw_cm_id *fake_connector(struct fake_seen *seen, const struct sockaddr_in *to);
+/* Nothing is left of ids, streams, references or descriptors; call it last. */
+void fake_finish(void);
+
+/* Waits until @what holds, at most 5 s. */
+#define fake_count(seen) __atomic_load_n(&(seen)->n, __ATOMIC_ACQUIRE)
+#define fake_wait_for(what)                                     \
+	do {                                                    \
+		for (int ms_ = 0; ms_ < 5000 && !(what); ms_++) \
+			usleep(1000);                           \
+		cr_assert(what, "within 5 s");                  \
+	} while (0)
+
+#endif
