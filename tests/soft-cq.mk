@@ -18,3 +18,18 @@ IW_TESTS += tests/test_soft_channel
 tests_test_soft_channel_SOURCES = tests/test_soft_channel.c $(SOFT_FAKE)
 tests_test_soft_channel_CFLAGS = $(SOFT_CQ_TEST_CFLAGS)
 tests_test_soft_channel_LDADD = $(SOFT_CQ_TEST_LIBS)
+
+IW_TESTS += tests/test_soft_pset
+tests_test_soft_pset_SOURCES = tests/test_soft_pset.c $(SOFT_FAKE)
+tests_test_soft_pset_CFLAGS = $(SOFT_CQ_TEST_CFLAGS)
+tests_test_soft_pset_LDADD = $(SOFT_CQ_TEST_LIBS)
+
+IW_TESTS += tests/test_soft_srq
+tests_test_soft_srq_SOURCES = tests/test_soft_srq.c $(SOFT_FAKE)
+tests_test_soft_srq_CFLAGS = $(SOFT_CQ_TEST_CFLAGS)
+tests_test_soft_srq_LDADD = $(SOFT_CQ_TEST_LIBS)
+
+IW_TESTS += tests/test_soft_rq
+tests_test_soft_rq_SOURCES = tests/test_soft_rq.c
+tests_test_soft_rq_CFLAGS = $(SOFT_CQ_TEST_CFLAGS)
+tests_test_soft_rq_LDADD = $(SOFT_CQ_TEST_LIBS)
