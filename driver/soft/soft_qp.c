@@ -83,6 +83,9 @@ static int init_queues(struct soft_qp *qp, struct ibv_qp_cap *cap)
 		cap->max_recv_wr = qp->own_rq.max_wr;
 	}
 	cap->max_send_wr = qp->sq.max_wr;
+	/* The room is there in any case, and programs send inline without asking for it. */
+	cap->max_inline_data =
+		iw_min_u32(qp->sq.stride - (uint32_t)sizeof(struct soft_swqe), SOFT_MAX_INLINE);
 	return 0;
 free_rx:
 	soft_rx_fini(qp);
