@@ -18,8 +18,10 @@ tests_test_kid_SOURCES = tests/test_kid.c
 tests_test_kid_CFLAGS = $(iw_driver_test_cflags)
 tests_test_kid_LDADD = $(iw_driver_test_ldadd)
 
-tests_test_kdev_SOURCES = tests/test_kdev.c
-tests_test_kdev_CFLAGS = $(iw_driver_test_cflags)
-tests_test_kdev_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=write -Wl,--wrap=open -Wl,--wrap=close \
+iw_kdev_fake = tests/kdev_fake.c tests/kdev_fake.h
+iw_kdev_fake_ldflags = -Wl,--wrap=write -Wl,--wrap=open -Wl,--wrap=close \
 	-Wl,--wrap=ibv_modify_qp -Wl,--wrap=ibv_query_device
+tests_test_kdev_SOURCES = tests/test_kdev.c $(iw_kdev_fake)
+tests_test_kdev_CFLAGS = $(iw_driver_test_cflags)
+tests_test_kdev_LDFLAGS = $(AM_LDFLAGS) $(iw_kdev_fake_ldflags)
 tests_test_kdev_LDADD = libiwdriver.la libiwcm.la libiwbase.la $(CRITERION_LIBS) $(VERBS_LIBS)

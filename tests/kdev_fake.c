@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include "tests/kdev_fake.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+
+/* ------------------------------------------------------------- Fake kernel */
+
+struct kdev_fake k = { .next_fd = FD_FIRST, .fail_cmd = -1, .route_len = sizeof(k.route) };
+
+int __real_open(const char *path, int flags, ...);
+int __wrap_open(const char *path, int flags, ...);
+int __real_close(int fd);
+int __wrap_close(int fd);
+ssize_t __real_write(int fd, const void *buf, size_t len);
+ssize_t __wrap_write(int fd, const void *buf, size_t len);
+
+int __wrap_open(const char *path, int flags, ...)
+{
+	if (strcmp(path, ucma_default_paths.device))
+		return __real_open(path, flags, 0600);
+	k.open_fds++;
+	return k.next_fd++;
+}
+
+int __wrap_close(int fd)
+{
+	if (fd < FD_FIRST)
+		return __real_close(fd);
+	k.open_fds--;
+	return 0;
+}
+
+struct rdma_ucm_event_resp *queue_event(uint32_t owner, uint32_t event, uint32_t id)
+{
+	struct rdma_ucm_event_resp *resp = &k.queue[k.queued].resp;
+
+	memset(&k.queue[k.queued], 0, sizeof(k.queue[0]));
+	k.queue[k.queued].fd = k.ids[owner].fd;
+	k.queue[k.queued++].owner = owner;
+	resp->uid = k.ids[owner].uid;
+	resp->id = id;
+	resp->event = event;
+	if (event == UCMA_EVENT_CONNECT_REQUEST && id < IDS_MAX) {
+		k.ids[id].used = true;
+		k.ids[id].fd = k.ids[owner].fd;
+	}
+	return resp;
+}
+
+static void drop_event(unsigned int i)
+{
+	memmove(&k.queue[i], &k.queue[i + 1], (--k.queued - i) * sizeof(k.queue[0]));
+}
+
+void (*on_the_way)(void);
+
+static int get_event(int fd, void *to)
+{
+	for (unsigned int i = 0; i < k.queued; i++) {
+		if (k.queue[i].fd != fd)
+			continue;
+		memcpy(to, &k.queue[i].resp, sizeof(k.queue[i].resp));
+		k.ids[k.queue[i].owner].reported++;
+		drop_event(i);
+		if (on_the_way)
+			on_the_way();
+		return 0;
+	}
+	return EAGAIN;
+}
+
+static int create_id(int fd, const struct rdma_ucm_create_id *cmd, void *to)
+{
+	for (uint32_t i = 0; i < CHILD; i++) {
+		if (k.ids[i].used)
+			continue;
+		k.ids[i].used = true;
+		k.ids[i].fd = fd;
+		k.ids[i].uid = cmd->uid;
+		k.ids[i].reported = 0;
+		memcpy(to, &i, sizeof(i));
+		return 0;
+	}
+	return ENOMEM;
+}
+
+static int destroy_id(uint32_t id, void *to)
+{
+	if (id >= IDS_MAX || !k.ids[id].used)
+		return ENOENT;
+	for (unsigned int i = k.queued; i-- > 0;)
+		if (k.queue[i].owner == id)
+			drop_event(i);
+	memcpy(to, &k.ids[id].reported, 4);
+	memset(&k.ids[id], 0, sizeof(k.ids[id]));
+	return 0;
+}
+
+static int migrate_id(int fd, uint32_t id, void *to)
+{
+	for (unsigned int i = 0; i < k.queued; i++)
+		if (k.queue[i].owner == id)
+			k.queue[i].fd = fd;
+	k.ids[id].fd = fd;
+	memcpy(to, &k.ids[id].reported, 4);
+	return 0;
+}
+
+static int serve(int fd, uint32_t cmd, const void *in)
+{
+	const struct rdma_ucm_create_id *create = in;
+	const struct rdma_ucm_query *query = in; /* response and id, as in others */
+	void *to = (void *)(uintptr_t)query->response;
+
+	switch (cmd) {
+	case RDMA_USER_CM_CMD_CREATE_ID:
+		return create_id(fd, create, (void *)(uintptr_t)create->response);
+	case RDMA_USER_CM_CMD_DESTROY_ID:
+		return destroy_id(query->id, to);
+	case RDMA_USER_CM_CMD_GET_EVENT:
+		return get_event(fd, to);
+	case RDMA_USER_CM_CMD_MIGRATE_ID:
+		return migrate_id(fd, query->id, to);
+	case RDMA_USER_CM_CMD_QUERY_ROUTE:
+		memcpy(to, &k.route, k.route_len);
+		return 0;
+	case RDMA_USER_CM_CMD_INIT_QP_ATTR:
+		memcpy(to, &k.qp_attr, sizeof(k.qp_attr));
+		return 0;
+	case RDMA_USER_CM_CMD_CONNECT:
+		k.param = ((const struct rdma_ucm_connect *)in)->conn_param;
+		return 0;
+	case RDMA_USER_CM_CMD_ACCEPT:
+		k.ids[((const struct rdma_ucm_accept *)in)->id].uid =
+			((const struct rdma_ucm_accept *)in)->uid;
+		return 0;
+	}
+	return 0;
+}
+
+void (*while_connecting)(void);
+
+ssize_t __wrap_write(int fd, const void *buf, size_t len)
+{
+	const struct rdma_ucm_cmd_hdr *hdr = buf;
+	uint64_t copy[64] = { 0 }; /* so that serve() may look at any command alike */
+
+	if (fd < FD_FIRST)
+		return __real_write(fd, buf, len);
+	iw_copy(copy, sizeof(copy), hdr + 1, hdr->in);
+	k.commands[hdr->cmd]++;
+	if (hdr->cmd == RDMA_USER_CM_CMD_CONNECT && while_connecting)
+		while_connecting();
+	errno = (int)hdr->cmd == k.fail_cmd ? k.fail_errno : serve(fd, hdr->cmd, copy);
+	return errno ? -1 : (ssize_t)len;
+}
+
+/* ------------------------------------------------------------- Fake verbs */
+
+struct verbs_fake v;
+
+int __wrap_ibv_modify_qp(struct ibv_qp *of, struct ibv_qp_attr *attr, int mask);
+int __wrap_ibv_query_device(struct ibv_context *of, struct ibv_device_attr *attr);
+
+int __wrap_ibv_modify_qp(struct ibv_qp *of, struct ibv_qp_attr *attr, int mask)
+{
+	v.modified++;
+	v.attr = *attr;
+	v.mask = mask;
+	return attr->qp_state == IBV_QPS_SQD ? v.ret_sqd : v.ret;
+}
+
+int __wrap_ibv_query_device(struct ibv_context *of, struct ibv_device_attr *attr)
+{
+	v.queried++;
+	memset(attr, 0, sizeof(*attr));
+	attr->vendor_id = v.vendor_id;
+	attr->vendor_part_id = 2; /* the second siw device of its kernel */
+	return 0;
+}
+
+struct ibv_device device = { .transport_type = IBV_TRANSPORT_IWARP,
+			     .name = "siw0",
+			     .dev_name = "uverbs0" };
+struct ibv_context context = { .device = &device };
+struct ibv_qp qp = { .context = &context };
