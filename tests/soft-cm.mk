@@ -21,3 +21,15 @@ tests_test_soft_listen_LDADD = $(SOFT_CM_TEST_LIBS)
 tests_test_soft_cm_SOURCES = tests/test_soft_cm.c $(SOFT_CM_FAKE)
 tests_test_soft_cm_CFLAGS = $(SOFT_CM_TEST_CFLAGS)
 tests_test_soft_cm_LDADD = $(SOFT_CM_TEST_LIBS)
+
+# The contract that every driver keeps: one source, a world for each driver.
+IW_CONTRACT = tests/driver_contract.c tests/driver_contract.h
+IW_TESTS += tests/test_contract_soft tests/test_contract_kernel
+tests_test_contract_soft_SOURCES = tests/contract_soft.c $(IW_CONTRACT) $(SOFT_CM_FAKE)
+tests_test_contract_soft_CFLAGS = $(SOFT_CM_TEST_CFLAGS)
+tests_test_contract_soft_LDADD = $(SOFT_CM_TEST_LIBS)
+
+tests_test_contract_kernel_SOURCES = tests/contract_kernel.c $(IW_CONTRACT) $(iw_kdev_fake)
+tests_test_contract_kernel_CFLAGS = $(iw_driver_test_cflags)
+tests_test_contract_kernel_LDFLAGS = $(AM_LDFLAGS) $(iw_kdev_fake_ldflags)
+tests_test_contract_kernel_LDADD = $(tests_test_kdev_LDADD)

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/* The world of the software driver: peers that speak MPA by hand over the loopback. */
+#include <criterion/criterion.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "driver/soft/soft_cm.h"
+#include "tests/driver_contract.h"
+#include "tests/soft_cm_fake.h"
+
+#define PEERS 4
+
+static int server = -1, peers[PEERS];
+static struct sockaddr_in server_addr;
+
+const struct iw_driver *world_driver(void)
+{
+	return &iw_soft_driver;
+}
+
+void world_open(void)
+{
+	memset(peers, -1, sizeof(peers));
+	server = peer_listen(&server_addr);
+}
+
+void world_close(void)
+{
+	for (int i = 0; i < PEERS; i++)
+		if (peers[i] >= 0)
+			close(peers[i]);
+	close(server);
+	fake_finish();
+}
+
+void world_step(struct iw_source *source)
+{
+	usleep(1000);
+}
+
+void world_address(struct iw_cm_id *id)
+{
+	cr_assert_eq(iw_cm_resolve_addr(id, NULL, (struct sockaddr *)&server_addr, 1000), 0);
+	cr_assert_eq(iw_cm_resolve_route(id, 1000), 0);
+}
+
+static void answer(bool reject, const char *data)
+{
+	struct mpa_frame request, reply;
+
+	peers[0] = peer_accept(server);
+	request = peer_read_frame(peers[0], false);
+	reply = (struct mpa_frame){ .is_reply = true,
+				    .reject = reject,
+				    .enhanced = request.enhanced,
+				    .revision = request.revision,
+				    .peer_to_peer = request.peer_to_peer,
+				    .rtr = MPA_RTR_WRITE,
+				    .ird = 7,
+				    .ord = 4,
+				    .private_data = (const uint8_t *)data,
+				    .private_data_len = (uint16_t)strlen(data) };
+	peer_send_frame(peers[0], &reply);
+}
+
+void world_peer_accepts(struct iw_cm_id *id, const char *data)
+{
+	answer(false, data);
+}
+
+void world_peer_rejects(struct iw_cm_id *id, const char *data)
+{
+	answer(true, data);
+}
+
+void world_peer_vanishes(struct iw_cm_id *id)
+{
+	close(peer_accept(server));
+	close(server);
+	server = -1;
+}
+
+void world_peer_accepts_and_closes(struct iw_cm_id *id)
+{
+	answer(false, "");
+	world_peer_closes(id, 0);
+}
+
+void world_bind(struct iw_cm_id *id)
+{
+	const struct sockaddr_in local = { .sin_family = AF_INET,
+					   .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+
+	cr_assert_eq(iw_cm_bind(id, (const struct sockaddr *)&local), 0);
+}
+
+void world_peer_asks(struct iw_cm_id *listener, unsigned int n, const char *data)
+{
+	const struct mpa_frame request = { .enhanced = true,
+					   .revision = 2,
+					   .ird = 7,
+					   .ord = 5,
+					   .private_data = (const uint8_t *)data,
+					   .private_data_len = (uint16_t)strlen(data) };
+	struct iw_cm_addr_info info;
+
+	cr_assert_eq(iw_cm_query(listener, &info), 0);
+	peers[n] = peer_connect(&info.src);
+	peer_send_frame(peers[n], &request);
+}
+
+bool world_peer_is_refused(unsigned int n)
+{
+	return peer_read_frame(peers[n], true).reject && peer_sees_end(peers[n]);
+}
+
+void world_peer_hears(struct iw_cm_id *child, unsigned int n)
+{
+	cr_assert_not(peer_read_frame(peers[n], true).reject);
+	peer_send_rtr(peers[n]);
+}
+
+void world_peer_closes(struct iw_cm_id *id, unsigned int n)
+{
+	close(peers[n]);
+	peers[n] = -1;
+}
+
+void world_we_close(struct iw_cm_id *id)
+{
+}
