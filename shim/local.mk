@@ -11,12 +11,12 @@ libiwshim_pure_la_CFLAGS = $(AM_CFLAGS) $(VERBS_CFLAGS)
 
 iwshim_LTLIBRARIES += librdmacm.la
 librdmacm_la_SOURCES =
-librdmacm_la_LIBADD = libiwshim.la libiwshim_pure.la libiwdriver.la libiwcm.la libiwnl.la \
-	libiwbase.la $(VERBS_LIBS) $(NL_LIBS)
-librdmacm_la_DEPENDENCIES = libiwshim.la libiwshim_pure.la libiwdriver.la libiwcm.la libiwnl.la \
-	libiwbase.la shim/librdmacm.map
-librdmacm_la_LDFLAGS = $(AM_LDFLAGS) -version-info 1:0:0 \
-	-Wl,--version-script=$(top_srcdir)/shim/librdmacm.map -Wl,-z,nodelete -Wl,-z,relro -Wl,-z,now \
+librdmacm_la_LIBADD = libiwshim.la libiwshim_pure.la libiwverbs.la libiwdriver.la libiwsoft.la \
+	libiwcm.la libiwnl.la libiwbase.la $(NL_LIBS)
+librdmacm_la_DEPENDENCIES = libiwshim.la libiwshim_pure.la libiwverbs.la libiwdriver.la libiwsoft.la \
+	libiwcm.la libiwnl.la libiwbase.la verbs/exports.map verbs/libibverbs-path.so
+librdmacm_la_LDFLAGS = $(AM_LDFLAGS) -version-info 1:0:0 $(VERBS_NEEDED) \
+	-Wl,--version-script=verbs/exports.map -Wl,-z,nodelete -Wl,-z,relro -Wl,-z,now \
 	-Wl,-Bsymbolic-functions
 
 EXTRA_DIST += shim/librdmacm.map

@@ -17,7 +17,8 @@ tests_vm_prog_api_diff_LDFLAGS = -pthread
 tests_vm_prog_api_diff_LDADD = $(STOCK_RDMACM_LIBS) -libverbs
 
 # Ours alone, with all of it linked in: the failures to inject are there, and sanitizers see it.
-IW_STATIC = libiwshim.la libiwshim_pure.la libiwdriver.la libiwcm.la libiwnl.la libiwbase.la
+IW_STATIC = libiwshim.la libiwshim_pure.la libiwverbs.la libiwdriver.la libiwsoft.la libiwcm.la \
+	libiwnl.la libiwbase.la
 IW_STATIC_LIBS = $(IW_STATIC) $(VERBS_LIBS) $(NL_LIBS)
 API_VM_PROGS = tests/vm/prog/faults tests/vm/prog/leaks tests/vm/prog/misuse \
 	tests/vm/prog/stress $(API_STOCK_PROGS)

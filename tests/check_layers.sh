@@ -42,7 +42,7 @@ foreign() {
 own base 'base/'
 own iwcm-core 'base/|iwcm-core/'
 own netlink 'base/|netlink/'
-own driver 'base/|iwcm-core/|driver/'
+own driver 'base/|iwcm-core/|driver/|config\.h'
 own verbs 'base/|driver/soft/|netlink/|verbs/'
 own shim 'base/|iwcm-core/|netlink/|driver/registry\.h|shim/'
 

@@ -24,16 +24,16 @@ build() {
 	output=$1
 	shift
 	# shellcheck disable=SC2086 # CC may have flags
-	$CC "$srcdir/tests/link_orders.c" -o "$tmp/$output" "$@" || exit 99
+	$CC -I"$srcdir/include" "$srcdir/tests/link_orders.c" -o "$tmp/$output" "$@" || exit 99
 }
 
 rdmacm=$build/tools/librdmacm-link.so
 needed=-Wl,--no-as-needed
 build rdmacm_verbs $needed "$rdmacm" -libverbs -ldl
 build verbs_rdmacm $needed -libverbs "$rdmacm" -ldl
-build verbs_only $needed -libverbs -ldl
-build host -DWITHOUT_VERBS -ldl
-build plugin.so -shared -fPIC $needed -libverbs "$rdmacm" -ldl
+build verbs_only -DWITHOUT_RDMACM $needed -libverbs -ldl
+build host -DWITHOUT_VERBS -DWITHOUT_RDMACM -ldl
+build plugin.so -DWITHOUT_RDMACM -shared -fPIC $needed -libverbs "$rdmacm" -ldl
 mkdir "$tmp/replaced" && ln -s "$build/.libs/librdmacm.so.1" "$tmp/replaced/librdmacm.so.1"
 
 # arrives WHERE WAY PROGRAM...: WHERE is ours or real. Our entry points name the
@@ -81,5 +81,25 @@ row "verbs alone" ours real ours ours -- "$tmp/verbs_only"
 row "plug-in, RTLD_LOCAL" ours real ours ours -- "$tmp/host" "$tmp/plugin.so"
 row "plug-in, RTLD_DEEPBIND" real real ours ours -- "$tmp/host" "$tmp/plugin.so" deepbind
 row "dlvsym by a handle" real real ours ours -- "$tmp/host" dlvsym
+
+# resolves ANSWER LOG-WORDS PROGRAM...: with software devices alone.
+resolves() {
+	answer=$1
+	words=$2
+	shift 2
+	rm -f "$tmp/log"
+	env IWSHIM_DEVICE=soft IWSHIM_LOG_FILE="$tmp/log" LD_LIBRARY_PATH="$tmp/replaced" \
+		"$@" resolve >"$tmp/out" 2>&1
+	n=$((n + 1))
+	if grep -qx "$answer" "$tmp/out" && { [ -z "$words" ] || grep -qF "$words" "$tmp/log"; }; then
+		echo "ok $n - ${1##*/}, replaced: software device $answer"
+	else
+		echo "not ok $n - ${1##*/}, replaced: software device $answer"
+		cat "$tmp/out" "$tmp/log" 2>/dev/null | sed 's/^/# /'
+		bad=1
+	fi
+}
+resolves usiw_lo "" "$tmp/rdmacm_verbs"
+resolves refused "iwshim run -- PROGRAM" "$tmp/verbs_rdmacm"
 echo "1..$n"
 exit $bad

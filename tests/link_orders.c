@@ -6,12 +6,35 @@
  *   link_orders                    by its own references
  *   link_orders PLUG-IN [deepbind] by those of a plug-in: this file again
  *   link_orders dlvsym             by a handle, as NCCL does
+ *   link_orders resolve            not at all: resolves 127.0.0.1
  */
 #define _GNU_SOURCE
+#include <arpa/inet.h>
 #include <dlfcn.h>
 #include <infiniband/verbs.h>
+#include <rdma/rdma_cma.h>
 #include <stdio.h>
 #include <string.h>
+
+#ifndef WITHOUT_RDMACM
+/* Without a channel of the program's, as far as a device. */
+static int resolve(void)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET,
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct rdma_cm_id *id;
+
+	if (rdma_create_id(NULL, &id, NULL, RDMA_PS_TCP)) {
+		puts("refused");
+		return 1;
+	}
+	if (rdma_resolve_addr(id, NULL, (struct sockaddr *)&to, 2000))
+		puts("refused");
+	else
+		puts(ibv_get_device_name(id->verbs->device));
+	return rdma_destroy_id(id);
+}
+#endif
 
 #ifndef WITHOUT_VERBS
 int plugin_run(void);
@@ -59,6 +82,10 @@ int main(int argc, char **argv)
 {
 	if (argc > 1 && !strcmp(argv[1], "dlvsym"))
 		return by_handle();
+#ifndef WITHOUT_RDMACM
+	if (argc > 1 && !strcmp(argv[1], "resolve"))
+		return resolve();
+#endif
 	if (argc > 1)
 		return by_plugin(argv[1], argc > 2 ? RTLD_DEEPBIND : 0);
 #ifndef WITHOUT_VERBS

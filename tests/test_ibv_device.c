@@ -173,7 +173,7 @@ Test(list, unreachable__ours_hidden)
 	cr_assert_eq(count_log(log, "iwshim run"), 1);
 }
 
-Test(list, old_library__merged_list_is_freed)
+Test(list, old_library__both)
 {
 	fake = use_fake(FAKE_VERBS_OLD);
 	cr_assert_str_eq(ibv_get_device_list(NULL)[2]->name, "usiw_0");
