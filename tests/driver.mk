@@ -24,4 +24,4 @@ iw_kdev_fake_ldflags = -Wl,--wrap=write -Wl,--wrap=open -Wl,--wrap=close \
 tests_test_kdev_SOURCES = tests/test_kdev.c $(iw_kdev_fake)
 tests_test_kdev_CFLAGS = $(iw_driver_test_cflags)
 tests_test_kdev_LDFLAGS = $(AM_LDFLAGS) $(iw_kdev_fake_ldflags)
-tests_test_kdev_LDADD = libiwdriver.la libiwcm.la libiwbase.la $(CRITERION_LIBS) $(VERBS_LIBS)
+tests_test_kdev_LDADD = libiwdriver.la libiwsoft.la libiwcm.la libiwbase.la $(CRITERION_LIBS) $(VERBS_LIBS)
