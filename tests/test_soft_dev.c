@@ -124,7 +124,7 @@ static void init(void)
 	fake_net();
 }
 
-TestSuite(soft_dev, .init = init, .timeout = 60);
+TestSuite(soft_dev, .timeout = 60);
 
 static struct soft_device *by_ip(const char *ip, unsigned int scope)
 {
@@ -158,7 +158,7 @@ static struct soft_context *open_lo(void)
 
 /* ------------------------------------------------------------------- Devices */
 
-Test(soft_dev, list__one_for_each_interface_that_is_up)
+Test(soft_dev, list__one_for_each_interface_that_is_up, .init = init)
 {
 	struct soft_device *list[8];
 	unsigned int n = 8;
@@ -181,7 +181,7 @@ Test(soft_dev, list__one_for_each_interface_that_is_up)
 	}
 }
 
-Test(soft_dev, list__too_short)
+Test(soft_dev, list__too_short, .init = init)
 {
 	struct soft_device *list[1];
 	unsigned int n = 1;
@@ -191,7 +191,7 @@ Test(soft_dev, list__too_short)
 	cr_assert_str_eq(list[0]->ibv.name, "usiw_lo");
 }
 
-Test(soft_dev, list__devices_stay_the_same)
+Test(soft_dev, list__devices_stay_the_same, .init = init)
 {
 	struct soft_device *before[8], *after[8];
 	unsigned int n = 8, m = 8;
@@ -208,7 +208,7 @@ Test(soft_dev, list__devices_stay_the_same)
 		  "an interface that went down keeps its device");
 }
 
-Test(soft_dev, list__switched_off)
+Test(soft_dev, list__switched_off, .init = init)
 {
 	struct soft_device *list[8];
 	unsigned int n = 8;
@@ -221,7 +221,7 @@ Test(soft_dev, list__switched_off)
 	cr_assert_eq(soft_dev_list(list, &n), 0);
 }
 
-Test(soft_dev, list__faults)
+Test(soft_dev, list__faults, .init = init)
 {
 	struct soft_device *list[8];
 	unsigned int n = 8;
@@ -243,7 +243,7 @@ Test(soft_dev, list__faults)
 	cr_assert_eq(n, 4);
 }
 
-Test(soft_dev, list__real_interfaces)
+Test(soft_dev, list__real_interfaces, .init = init)
 {
 	struct soft_device *list[256];
 	unsigned int n = 256;
@@ -255,7 +255,7 @@ Test(soft_dev, list__real_interfaces)
 			cr_assert_gt(list[i]->mtu, 1500);
 }
 
-Test(soft_dev, guid__is_local_unique_and_lasting)
+Test(soft_dev, guid__is_local_unique_and_lasting, .init = init)
 {
 	struct soft_device *list[8], *found;
 	unsigned int n = 8;
@@ -276,7 +276,7 @@ Test(soft_dev, guid__is_local_unique_and_lasting)
 	cr_assert_eq(soft_dev_by_guid(12345, &found), -ENODEV);
 }
 
-Test(soft_dev, by_addr__finds_the_interface)
+Test(soft_dev, by_addr__finds_the_interface, .init = init)
 {
 	cr_assert_str_eq(name_of("127.0.0.1", 0), "usiw_lo");
 	cr_assert_str_eq(name_of("127.9.8.7", 0), "usiw_lo");
@@ -292,7 +292,7 @@ Test(soft_dev, by_addr__finds_the_interface)
 	cr_assert_str_eq(name_of("192.0.2.77", 0), "none");
 }
 
-Test(soft_dev, by_addr__other_families)
+Test(soft_dev, by_addr__other_families, .init = init)
 {
 	struct sockaddr sa = { .sa_family = AF_UNIX };
 	struct soft_device *dev;
@@ -301,7 +301,7 @@ Test(soft_dev, by_addr__other_families)
 }
 
 /* Connections must not read all interfaces each time; a new address is found at once. */
-Test(soft_dev, by_addr__remembers_for_a_second)
+Test(soft_dev, by_addr__remembers_for_a_second, .init = init)
 {
 	unsigned int calls;
 
@@ -315,7 +315,7 @@ Test(soft_dev, by_addr__remembers_for_a_second)
 	cr_assert_str_eq(name_of("192.0.2.9", 0), "usiw_eth1");
 }
 
-Test(soft_dev, is_ours__strangers_are_not)
+Test(soft_dev, is_ours__strangers_are_not, .init = init)
 {
 	struct ibv_device stranger;
 	struct ibv_context context = { .device = &stranger };
@@ -329,7 +329,7 @@ Test(soft_dev, is_ours__strangers_are_not)
 
 /* ------------------------------------------------------------------ Contexts */
 
-Test(soft_dev, context__opens_and_closes)
+Test(soft_dev, context__opens_and_closes, .init = init)
 {
 	struct soft_context *ctx = open_lo(), *other = open_lo();
 	int fd = ctx->verbs.context.async_fd;
@@ -345,7 +345,7 @@ Test(soft_dev, context__opens_and_closes)
 	cr_assert_eq(soft_context_close(other), 0);
 }
 
-Test(soft_dev, context__each_fault_unwinds)
+Test(soft_dev, context__each_fault_unwinds, .init = init)
 {
 	struct soft_device *dev = by_ip("127.0.0.1", 0);
 	struct soft_context *ctx = NULL;
@@ -363,7 +363,7 @@ Test(soft_dev, context__each_fault_unwinds)
 	soft_context_close(ctx);
 }
 
-Test(soft_dev, context__outlives_close_with_its_objects)
+Test(soft_dev, context__outlives_close_with_its_objects, .init = init)
 {
 	struct soft_context *ctx = open_lo();
 
@@ -379,7 +379,7 @@ Test(soft_dev, context__outlives_close_with_its_objects)
 
 /* ------------------------------------------------------------------- Queries */
 
-Test(soft_dev, query_device__says_the_limits)
+Test(soft_dev, query_device__says_the_limits, .init = init)
 {
 	struct soft_context *ctx = open_lo();
 	struct ibv_device_attr attr;
@@ -400,7 +400,7 @@ Test(soft_dev, query_device__says_the_limits)
 	soft_context_close(ctx);
 }
 
-Test(soft_dev, query_device_ex__honours_size)
+Test(soft_dev, query_device_ex__honours_size, .init = init)
 {
 	struct soft_context *ctx = open_lo();
 	struct ibv_query_device_ex_input input = { .comp_mask = 1 };
@@ -423,7 +423,7 @@ Test(soft_dev, query_device_ex__honours_size)
 	soft_context_close(ctx);
 }
 
-Test(soft_dev, query_port__honours_size_and_mtu)
+Test(soft_dev, query_port__honours_size_and_mtu, .init = init)
 {
 	struct soft_context *ctx = open_lo();
 	struct ibv_port_attr attr;
@@ -451,7 +451,7 @@ Test(soft_dev, query_port__honours_size_and_mtu)
 	soft_context_close(ctx);
 }
 
-Test(soft_dev, query_gid__mac_then_zeros)
+Test(soft_dev, query_gid__mac_then_zeros, .init = init)
 {
 	struct soft_context *ctx;
 	union ibv_gid gid;
@@ -485,7 +485,7 @@ static bool is_readable(struct soft_context *ctx)
 	return poll(&pfd, 1, 0) == 1;
 }
 
-Test(soft_dev, async__in_order_and_counted_by_element)
+Test(soft_dev, async__in_order_and_counted_by_element, .init = init)
 {
 	struct soft_context *ctx = open_lo();
 	struct ibv_async_event event;
@@ -512,7 +512,7 @@ Test(soft_dev, async__in_order_and_counted_by_element)
 	soft_context_close(ctx);
 }
 
-Test(soft_dev, async__more_than_the_pipe_holds)
+Test(soft_dev, async__more_than_the_pipe_holds, .init = init)
 {
 	enum {
 		N = 10000
@@ -544,7 +544,7 @@ Test(soft_dev, async__more_than_the_pipe_holds)
 	soft_context_close(ctx);
 }
 
-Test(soft_dev, async__faults)
+Test(soft_dev, async__faults, .init = init)
 {
 	struct soft_context *ctx = open_lo();
 	struct ibv_async_event event;
@@ -568,7 +568,7 @@ static void *post_later(void *ctx)
 	return NULL;
 }
 
-Test(soft_dev, async__get_blocks)
+Test(soft_dev, async__get_blocks, .init = init)
 {
 	struct soft_context *ctx = open_lo();
 	struct ibv_async_event event;
@@ -586,7 +586,7 @@ static void nothing(int sig)
 	(void)sig;
 }
 
-Test(soft_dev, async__signal_ends_the_wait)
+Test(soft_dev, async__signal_ends_the_wait, .init = init)
 {
 	struct sigaction action = { .sa_handler = nothing };
 	struct soft_context *ctx = open_lo();
@@ -617,7 +617,7 @@ static void *get_many(void *ctx)
 	return NULL;
 }
 
-Test(soft_dev, async__many_threads_lose_nothing)
+Test(soft_dev, async__many_threads_lose_nothing, .init = init)
 {
 	struct soft_context *ctx = open_lo();
 	pthread_t threads[4];

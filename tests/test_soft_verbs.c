@@ -209,7 +209,7 @@ static void fini(void)
 	cr_assert_eq(soft_ibv_close_device(ctx), 0);
 }
 
-TestSuite(soft_verbs, .init = init, .fini = fini, .timeout = 60);
+TestSuite(soft_verbs, .timeout = 60);
 
 /* The next call fails so. */
 static void fail_with(int rc)
@@ -224,7 +224,7 @@ static void fail_with(int rc)
 
 /* ------------------------------------------------------------------ The table */
 
-Test(soft_verbs, methods__all_plain_ones_are_set)
+Test(soft_verbs, methods__all_plain_ones_are_set, .init = init, .fini = fini)
 {
 	void *const *ops = (void *const *)&ctx->ops;
 	struct verbs_context *verbs = verbs_get_ctx(ctx);
@@ -238,7 +238,7 @@ Test(soft_verbs, methods__all_plain_ones_are_set)
 }
 
 /* Whatever version of libibverbs looks into its private part finds a refusal. */
-Test(soft_verbs, methods__private_table_refuses)
+Test(soft_verbs, methods__private_table_refuses, .init = init, .fini = fini)
 {
 	void *(*const *stubs)(void) = (void *)verbs_get_ctx(ctx)->priv;
 
@@ -248,7 +248,7 @@ Test(soft_verbs, methods__private_table_refuses)
 	}
 }
 
-Test(soft_verbs, methods__what_we_lack_is_not_supported)
+Test(soft_verbs, methods__what_we_lack_is_not_supported, .init = init, .fini = fini)
 {
 	struct ibv_xrcd_init_attr xrcd = { 0 };
 	struct ibv_td_init_attr td = { 0 };
@@ -263,7 +263,7 @@ Test(soft_verbs, methods__what_we_lack_is_not_supported)
 
 /* ---------------------------------------------------------- Device and queries */
 
-Test(soft_verbs, open_device__errors)
+Test(soft_verbs, open_device__errors, .init = init, .fini = fini)
 {
 	struct ibv_device *dev = ctx->device;
 
@@ -274,7 +274,7 @@ Test(soft_verbs, open_device__errors)
 	iw_fault_arm(0, 0);
 }
 
-Test(soft_verbs, queries__through_the_wrappers)
+Test(soft_verbs, queries__through_the_wrappers, .init = init, .fini = fini)
 {
 	struct ibv_device_attr_ex ex;
 	struct ibv_device_attr attr;
@@ -303,7 +303,7 @@ Test(soft_verbs, queries__through_the_wrappers)
 	cr_assert_eq(soft_ibv_get_pkey_index(ctx, 1, htons(0xffff)), -1);
 }
 
-Test(soft_verbs, query_gid_ex__one_entry)
+Test(soft_verbs, query_gid_ex__one_entry, .init = init, .fini = fini)
 {
 	struct ibv_gid_entry entry, table[4];
 	union ibv_gid gid;
@@ -326,7 +326,7 @@ Test(soft_verbs, query_gid_ex__one_entry)
 	cr_assert_eq(soft_ibv_query_gid_table(ctx, table, 4, 1, sizeof(*table)), -EINVAL);
 }
 
-Test(soft_verbs, async__through_the_dialect)
+Test(soft_verbs, async__through_the_dialect, .init = init, .fini = fini)
 {
 	struct ibv_async_event event;
 	struct soft_context *soft = soft_context_of(ctx);
@@ -340,7 +340,7 @@ Test(soft_verbs, async__through_the_dialect)
 
 /* ------------------------------------------------------------------- Memory */
 
-Test(soft_verbs, memory__errors)
+Test(soft_verbs, memory__errors, .init = init, .fini = fini)
 {
 	static char bytes[64];
 	struct ibv_mr *mr;
@@ -355,7 +355,7 @@ Test(soft_verbs, memory__errors)
 	cr_assert_eq(soft_ibv_dereg_mr(mr), 0);
 }
 
-Test(soft_verbs, mw__bind_goes_through_the_send_queue)
+Test(soft_verbs, mw__bind_goes_through_the_send_queue, .init = init, .fini = fini)
 {
 	const unsigned int access = IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_MW_BIND;
 	static char bytes[64];
@@ -396,7 +396,7 @@ Test(soft_verbs, mw__bind_goes_through_the_send_queue)
 
 /* -------------------------------------------------------------------- Queues */
 
-Test(soft_verbs, cq__dialects)
+Test(soft_verbs, cq__dialects, .init = init, .fini = fini)
 {
 	struct ibv_comp_channel *channel = soft_ibv_create_comp_channel(ctx);
 	struct ibv_cq *cq = soft_ibv_create_cq(ctx, 16, &fake, channel, 0), *ready;
@@ -435,7 +435,7 @@ Test(soft_verbs, cq__dialects)
 	cr_assert_eq(soft_ibv_destroy_comp_channel(channel), 0);
 }
 
-Test(soft_verbs, srq__dialects)
+Test(soft_verbs, srq__dialects, .init = init, .fini = fini)
 {
 	struct ibv_srq_init_attr_ex ex = {
 		.comp_mask = IBV_SRQ_INIT_ATTR_PD | IBV_SRQ_INIT_ATTR_TYPE,
@@ -478,7 +478,7 @@ static void wr_start(struct ibv_qp_ex *qp)
 	(void)qp;
 }
 
-Test(soft_verbs, qp__dialects)
+Test(soft_verbs, qp__dialects, .init = init, .fini = fini)
 {
 	struct ibv_qp_init_attr init_attr = { .qp_type = IBV_QPT_RC };
 	struct ibv_qp_init_attr_ex ex = {
@@ -521,7 +521,7 @@ Test(soft_verbs, qp__dialects)
 /* -------------------------------------------------------------------- Forked */
 
 /* In a child nothing of the parent's is touched; each call says EACCES. */
-Test(soft_verbs, forked__everything_is_refused)
+Test(soft_verbs, forked__everything_is_refused, .init = init, .fini = fini)
 {
 	static char bytes[64];
 	struct ibv_mr *mr = soft_ibv_reg_mr(pd, bytes, 64, 0, 0);

@@ -6,8 +6,8 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "config.h"
 #include "driver/soft/soft_dev.h"
+#include <config.h>
 
 /* "IWS", not an OUI: real vendor ids are, and programs tune by them. */
 #define VENDOR_ID 0x495753
