@@ -175,7 +175,7 @@ static int try_get(struct soft_context *ctx, struct ib_uverbs_async_event_desc *
 	} else if (read_record(ctx, desc)) {
 		count = count_of(desc);
 		if (count)
-			++*count;
+			__atomic_add_fetch(count, 1, __ATOMIC_RELAXED);
 		move_pending(ctx);
 		rc = 0;
 	}
