@@ -21,3 +21,9 @@ tests_test_soft_rx_access_LDADD = $(SOFT_RX_TEST_LIBS)
 tests_test_soft_rx_place_SOURCES = tests/test_soft_rx_place.c $(SOFT_RX_ENV)
 tests_test_soft_rx_place_CFLAGS = $(SOFT_RX_TEST_CFLAGS)
 tests_test_soft_rx_place_LDADD = $(SOFT_RX_TEST_LIBS)
+
+# Two ends, no stand-ins.
+IW_TESTS += tests/test_soft_pair
+tests_test_soft_pair_SOURCES = tests/test_soft_pair.c
+tests_test_soft_pair_CFLAGS = $(SOFT_RX_TEST_CFLAGS)
+tests_test_soft_pair_LDADD = $(SOFT_RX_TEST_LIBS)
