@@ -59,6 +59,8 @@ struct ep {
 	uint32_t peer_rkey;
 };
 
+#define KEPT 8 /* requests that came before their turn */
+
 /* Endpoints share one CQ, its channel and one region. */
 struct rdma {
 	struct rdma_event_channel *events;
@@ -71,6 +73,8 @@ struct rdma {
 	unsigned int depth; /* of each QP's queues */
 	unsigned int n;
 	struct ep *eps;
+	struct rdma_cm_event *kept[KEPT];
+	unsigned int nkept;
 };
 
 void rdma_up(struct bench *b, struct rdma *r, unsigned int n, unsigned int depth, size_t len);

@@ -10,19 +10,27 @@ struct hello {
 	uint32_t rkey;
 };
 
+/*
+ * The next event of @type. Those of other connections arrive when they like:
+ * requests are kept, ends are passed over.
+ */
 static struct rdma_cm_event *expect(struct rdma *r, enum rdma_cm_event_type type)
 {
 	struct rdma_cm_event *ev;
 
+	if (type == RDMA_CM_EVENT_CONNECT_REQUEST && r->nkept)
+		return r->kept[--r->nkept];
 	for (;;) {
 		MUST(!rdma_get_cm_event(r->events, &ev));
 		if (ev->event == type)
 			return ev;
-		/* Ends of earlier connections arrive when they like. */
-		if (ev->event != RDMA_CM_EVENT_DISCONNECTED)
+		if (ev->event == RDMA_CM_EVENT_CONNECT_REQUEST && r->nkept < KEPT)
+			r->kept[r->nkept++] = ev;
+		else if (ev->event == RDMA_CM_EVENT_DISCONNECTED)
+			rdma_ack_cm_event(ev);
+		else
 			DIE("%s (%d) instead of %s", rdma_event_str(ev->event), ev->status,
 			    rdma_event_str(type));
-		rdma_ack_cm_event(ev);
 	}
 }
 
