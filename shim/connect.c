@@ -305,14 +305,22 @@ IW_EXPORT int rdma_establish(struct rdma_cm_id *id)
 	return shim_return(rc ? rc : do_establish(priv));
 }
 
+/* To an id that only has an address no event can mean anything. */
+static int do_notify(struct shim_id *id, int event)
+{
+	enum shim_state state = shim_id_state(id);
+
+	if (!id->cm || (state != SHIM_CONNECT && state != SHIM_LISTEN))
+		return -EINVAL;
+	return iw_cm_notify(id->cm, event);
+}
+
 IW_EXPORT int rdma_notify(struct rdma_cm_id *id, enum ibv_event_type event)
 {
 	struct shim_id *priv;
 	int rc = shim_id_check(id, &priv);
 
-	if (!rc)
-		rc = priv->cm ? iw_cm_notify(priv->cm, (int)event) : -EINVAL;
-	return shim_return(rc);
+	return shim_return(rc ? rc : do_notify(priv, (int)event));
 }
 
 /* Whether DISCONNECTED is still to come to a synchronous id; not once its device has gone. */

@@ -207,7 +207,7 @@ IW_EXPORT void rdma_destroy_qp(struct rdma_cm_id *id)
 
 static int init_qp_attr(struct shim_id *id, struct ibv_qp_attr *attr, int *mask)
 {
-	if (!attr || !mask || !id->cm || !id->id.verbs)
+	if (!attr || !mask || !id->cm || !id->id.verbs || shim_id_state(id) == SHIM_LISTEN)
 		return -EINVAL;
 	return iw_cm_init_qp_attr(id->cm, attr, mask);
 }

@@ -88,6 +88,7 @@ Test(connect, order__every_wrong_one)
 	fails_with(EINVAL, rdma_disconnect(listener));
 	fails_with(EINVAL, rdma_establish(id));
 	fails_with(EINVAL, rdma_notify(id, IBV_EVENT_COMM_EST));
+	succeeds(rdma_notify(listener, IBV_EVENT_COMM_EST));
 	fails_with(EINVAL, rdma_listen(listener, 1));
 	fails_with(EINVAL, util_resolve(listener, PORT));
 	succeeds(util_resolve(id, PORT));

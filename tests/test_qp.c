@@ -210,6 +210,8 @@ Test(init_qp_attr, order__bound_ids_only)
 	cr_assert_eq(mask, 0x29);
 	fake_fail(FAKE_INIT_QP_ATTR, -EINVAL);
 	fails_with(EINVAL, rdma_init_qp_attr(ok, &attr, &mask));
+	succeeds(rdma_listen(ok, 1));
+	fails_with(EINVAL, rdma_init_qp_attr(ok, &attr, &mask));
 	util_destroy(ok);
 	end(ch, id);
 }
