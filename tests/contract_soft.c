@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-/* The world of the software driver: peers that speak MPA by hand over the loopback. */
+/*
+ * The world of the software driver: a real QP on the loopback's device, and peers
+ * that speak MPA by hand.
+ */
 #include <criterion/criterion.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "driver/soft/soft_cm.h"
+#include "driver/soft/soft_qp.h"
 #include "tests/driver_contract.h"
-#include "tests/soft_cm_fake.h"
+#include "tests/soft_peer.h"
 
 #define PEERS 4
 
@@ -18,10 +22,49 @@ const struct iw_driver *world_driver(void)
 	return &iw_soft_driver;
 }
 
+static struct soft_context *context;
+static struct soft_pd *pd;
+static struct soft_cq *cq;
+static struct soft_qp *qp;
+
+static void open_device(void)
+{
+	struct soft_device *dev;
+
+	cr_assert_eq(soft_dev_by_addr((struct sockaddr *)&server_addr, &dev), 0);
+	cr_assert_eq(soft_context_open(dev, &context), 0);
+	cr_assert_eq(soft_pd_alloc(context, &pd), 0);
+	cr_assert_eq(soft_cq_create(context, 16, NULL, NULL, &cq), 0);
+}
+
+static void open_qp(void)
+{
+	struct ibv_qp_attr to_init = { .qp_state = IBV_QPS_INIT, .port_num = 1 };
+	struct ibv_qp_init_attr_ex attr = {
+		.qp_type = IBV_QPT_RC,
+		.comp_mask = IBV_QP_INIT_ATTR_PD,
+		.pd = &pd->ibv,
+		.send_cq = &cq->ibv,
+		.recv_cq = &cq->ibv,
+		.cap = { .max_send_wr = 4, .max_recv_wr = 4, .max_send_sge = 1, .max_recv_sge = 1 },
+	};
+
+	cr_assert_eq(soft_qp_create(context, &attr, &qp), 0);
+	cr_assert_eq(soft_qp_modify(qp, &to_init, IBV_QP_STATE | IBV_QP_ACCESS_FLAGS | IBV_QP_PORT),
+		     0);
+}
+
+uint32_t world_qp(void)
+{
+	return qp->ibv.qp_num;
+}
+
 void world_open(void)
 {
 	memset(peers, -1, sizeof(peers));
 	server = peer_listen(&server_addr);
+	open_device();
+	open_qp();
 }
 
 void world_close(void)
@@ -30,7 +73,10 @@ void world_close(void)
 		if (peers[i] >= 0)
 			close(peers[i]);
 	close(server);
-	fake_finish();
+	cr_assert_eq(soft_qp_destroy(qp), 0);
+	cr_assert_eq(soft_cq_destroy(cq), 0);
+	cr_assert_eq(soft_pd_dealloc(pd), 0);
+	cr_assert_eq(soft_context_close(context), 0);
 }
 
 void world_step(struct iw_source *source)

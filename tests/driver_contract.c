@@ -118,7 +118,7 @@ static void finish(struct iw_cm_id *id)
 
 static struct iw_cm_conn_param param_of(const char *data)
 {
-	return (struct iw_cm_conn_param){ .qp_num = WORLD_QP,
+	return (struct iw_cm_conn_param){ .qp_num = world_qp(),
 					  .responder_resources = 4,
 					  .initiator_depth = 3,
 					  .private_data = data,

@@ -11,13 +11,12 @@
 
 #include "iwcm-core/iw_driver.h"
 
-/* Of the QP that connect and accept name. */
-#define WORLD_QP 1
-
 const struct iw_driver *world_driver(void);
 void world_open(void);
 /* Fails the test if the driver left something behind. */
 void world_close(void);
+/* The number of the QP that connect and accept name. */
+uint32_t world_qp(void);
 /* Lets happen what is on its way: one event, or a millisecond. */
 void world_step(struct iw_source *source);
 

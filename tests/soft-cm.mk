@@ -3,7 +3,8 @@
 # QPs and devices are played by the test.
 SOFT_CM_TEST_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS) $(VERBS_CFLAGS)
 SOFT_CM_TEST_LIBS = libiwsoft.la libiwcm.la libiwbase.la $(CRITERION_LIBS)
-SOFT_CM_FAKE = tests/soft_cm_fake.c tests/soft_cm_fake.h
+SOFT_PEER = tests/soft_peer.c tests/soft_peer.h
+SOFT_CM_FAKE = tests/soft_cm_fake.c tests/soft_cm_fake.h $(SOFT_PEER)
 
 IW_TESTS += tests/test_soft_bind tests/test_soft_setup tests/test_soft_listen tests/test_soft_cm
 tests_test_soft_bind_SOURCES = tests/test_soft_bind.c $(SOFT_CM_FAKE)
@@ -25,7 +26,7 @@ tests_test_soft_cm_LDADD = $(SOFT_CM_TEST_LIBS)
 # The contract that every driver keeps: one source, a world for each driver.
 IW_CONTRACT = tests/driver_contract.c tests/driver_contract.h
 IW_TESTS += tests/test_contract_soft tests/test_contract_kernel
-tests_test_contract_soft_SOURCES = tests/contract_soft.c $(IW_CONTRACT) $(SOFT_CM_FAKE)
+tests_test_contract_soft_SOURCES = tests/contract_soft.c $(IW_CONTRACT) $(SOFT_PEER)
 tests_test_contract_soft_CFLAGS = $(SOFT_CM_TEST_CFLAGS)
 tests_test_contract_soft_LDADD = $(SOFT_CM_TEST_LIBS)
 

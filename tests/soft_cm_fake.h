@@ -2,8 +2,7 @@
 /*
  * What stands in for the rest of the software device in tests of its CM: QPs
  * that answer for their stream by the contract of soft_qp.h and no further, one
- * device for every local address, and the generation of the process. And a raw
- * peer that speaks MPA by hand.
+ * device for every local address, and the generation of the process.
  */
 #ifndef IW_TEST_SOFT_CM_FAKE_H
 #define IW_TEST_SOFT_CM_FAKE_H
@@ -11,6 +10,7 @@
 #include "driver/soft/soft_qp.h"
 #include "driver/soft/soft_setup.h"
 #include "iwcm-core/iw_driver.h"
+#include "tests/soft_peer.h"
 
 #define FAKE_QPS 8
 #define FAKE_GUID 0x4711
@@ -23,24 +23,6 @@ extern unsigned int fake_generation;   /* what soft_generation() says */
 extern unsigned int fake_attached;     /* streams that live; atomic */
 extern struct soft_stream fake_stream; /* of the last attach */
 int fake_qp_refs(void);		       /* that are held */
-
-/* ---- the raw peer; each fails the test if the socket does */
-
-int peer_listen(struct sockaddr_in *addr); /* on 127.0.0.1, a port of its own */
-int peer_accept(int listener);		   /* within 5 s */
-int peer_connect(const struct sockaddr_storage *addr);
-void peer_send(int fd, const void *bytes, size_t len);
-/* Exactly @len bytes within 5 s. */
-void peer_read(int fd, void *bytes, size_t len);
-/* True if the other end closes (or resets) within 5 s; what comes before is discarded. */
-bool peer_sees_end(int fd);
-/* Nothing comes within @ms, and the connection stays. */
-bool peer_sees_silence(int fd, int ms);
-void peer_send_frame(int fd, const struct mpa_frame *frame);
-/* Reads a whole frame; its private data is in a static buffer. */
-struct mpa_frame peer_read_frame(int fd, bool reply);
-/* A zero-length RDMA Write, which is an RTR. */
-void peer_send_rtr(int fd);
 
 /* ---- ids and what their handler saw */
 

@@ -147,6 +147,7 @@ Test(soft_cm, connect__nobody_listens, .init = setup)
 	struct iw_cm_id *id = fake_connector(&seen, &peer_addr);
 
 	close(peer);
+	peer = -1;
 	cr_assert_eq(iw_cm_connect(id, &param), 0);
 	cr_assert_eq(outcome()->status, -ECONNREFUSED);
 	finish(id);
