@@ -22,7 +22,11 @@
 #define HEAD_FIRST 4		/* length and both control bytes: the size of the rest */
 #define BUFFER_SIZE (64u << 10) /* of a thread */
 #define SMALL_SIZE (2u << 10)	/* on the stack, for want of it; and between large FPDUs */
-#define DIRECT_MIN (8u << 10)	/* what is left of a payload that is worth a call of its own */
+/*
+ * What is left of a payload that is worth a call of its own: below it one call for
+ * several FPDUs and a copy cost less (measured: 16 KB FPDUs 0.39 s/GB against 0.55).
+ */
+#define DIRECT_MIN (24u << 10)
 #define TAIL_SIZE 256 /* read along with it: trailer, next head, perhaps a small message */
 
 /* ---- a buffer for each thread that receives, gone with it */
@@ -298,6 +302,12 @@ static ssize_t read_direct(struct soft_rx_call *call, size_t *wanted)
 	return got;
 }
 
+/* Once a payload goes straight to memory, its last bytes do as well. */
+static bool wants_direct(const struct soft_rx *rx)
+{
+	return rx->phase == SOFT_RX_PAYLOAD && (rx->bulk || rx->left >= DIRECT_MIN);
+}
+
 /* Receives until the socket is empty, the QP fails or the budget is used up (true). */
 static bool receive_all(struct soft_rx_call *call)
 {
@@ -308,7 +318,7 @@ static bool receive_all(struct soft_rx_call *call)
 	while (done < SOFT_RX_BUDGET) {
 		if (soft_qp_is_failing(qp) || qp->stream.fd < 0)
 			return false;
-		if (qp->rx.phase == SOFT_RX_PAYLOAD && qp->rx.left >= DIRECT_MIN)
+		if (wants_direct(&qp->rx))
 			got = read_direct(call, &wanted);
 		else
 			got = read_buffered(call, &wanted);
