@@ -300,6 +300,8 @@ Test(tx, hole_in_memory__ends_the_stream)
 	struct ibv_send_wr wr = { .sg_list = &sge, .num_sge = 1, .opcode = IBV_WR_SEND }, *bad;
 
 	cr_assert_eq(fake_attach(plain, SOCK_STREAM), 0);
+	fake.qp->tx.mulpdu = 60000; /* small pieces are copied unseen */
+	fake.qp->tx.mss_age = 0;
 	cr_assert_eq(soft_sq_post(fake.qp, &wr, &bad), 0);
 	soft_qp_progress(fake.qp, EPOLLOUT);
 	cr_assert_eq(fake.qp->state, IBV_QPS_ERR);

@@ -9,9 +9,8 @@
  * send work in order. A responder sends nothing before the first FPDU of its
  * peer. FPDUs end at the TCP segment (mpa_mulpdu of the current MSS).
  *
- * Between calls nothing is kept but where to go on; a batch that the socket took
- * in part keeps its headers and small pieces in a buffer until it is gone. Large
- * payload is never copied.
+ * Between calls nothing is kept but where to go on, and of an FPDU that the socket
+ * took in part the rest, until it is gone.
  */
 #ifndef IW_SOFT_TX_H
 #define IW_SOFT_TX_H

@@ -8,11 +8,15 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "driver/soft/crc32c.h"
-#include "driver/soft/mpa.h"
 #include "driver/soft/soft_qp.h"
+
+#define COPY_STEP 1024
+#define SLOW_AHEAD 64
 
 static pthread_once_t batch_once = PTHREAD_ONCE_INIT;
 static pthread_key_t batch_key;
@@ -116,6 +120,44 @@ static void add_pinned(struct soft_tx_batch *batch, const struct soft_piece *pie
 	batch->bytes += piece->len;
 }
 
+/* Drops the pin. The C library's large copies suffer like the kernel's: small steps. */
+static void add_copy(struct soft_tx_batch *batch, struct soft_pin *pin, uint32_t len)
+{
+	uint8_t *to = soft_batch_stage(batch, len);
+
+	for (uint32_t at = 0; at < len; at += COPY_STEP)
+		memcpy(to + at, pin->ptr + at, iw_min_u32(COPY_STEP, len - at));
+	soft_mem_unpin(pin);
+}
+
+/*
+ * Memory that the program has unmapped, but left registered, must fail in
+ * sendmsg(2) and not in our process.
+ */
+static bool is_mapped(const uint8_t *ptr, uint32_t len)
+{
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+	uintptr_t from = (uintptr_t)ptr & ~(page - 1);
+	uint8_t resident[SOFT_FPDU_STAGE / 4096 + 2];
+	uintptr_t size = (uintptr_t)ptr + len - from;
+
+	if (size > (sizeof(resident) - 1) * page)
+		return false;
+	return mincore((void *)from, size, resident) == 0;
+}
+
+/*
+ * Whether the kernel would stumble over the piece, if its own buffer begins at
+ * the start of a page, as it does when the receiver keeps up.
+ */
+static bool is_slow_alone(const struct soft_tx_batch *batch, const struct soft_pin *pin,
+			  uint32_t len)
+{
+	uintptr_t ahead = (batch->bytes - (uintptr_t)pin->ptr) & 4095;
+
+	return ahead && ahead < SLOW_AHEAD && is_mapped(pin->ptr, len);
+}
+
 enum soft_mem_fault soft_batch_add_local(struct soft_tx_batch *batch, struct soft_pd *pd,
 					 const struct ibv_sge *sge)
 {
@@ -128,19 +170,14 @@ enum soft_mem_fault soft_batch_add_local(struct soft_tx_batch *batch, struct sof
 	fault = soft_mem_pin_local(pd, sge->lkey, sge->addr, sge->length, false, &pin);
 	if (fault || !sge->length)
 		return fault;
-	if (sge->length > SOFT_COPY_MAX) {
+	if (piece.len <= SOFT_COPY_MAX || is_slow_alone(batch, &pin, piece.len))
+		add_copy(batch, &pin, piece.len);
+	else
 		add_pinned(batch, &piece, &pin);
-		return SOFT_MEM_OK;
-	}
-	memcpy(soft_batch_stage(batch, sge->length), pin.ptr, sge->length);
-	soft_mem_unpin(&pin);
 	return SOFT_MEM_OK;
 }
 
-/*
- * Never copied by us: should the program have unmapped what it left registered,
- * then a peer's read has to fail in sendmsg(2), not in our process.
- */
+/* What a peer asks for is not read by us before it has been looked at. */
 enum soft_mem_fault soft_batch_add_remote(struct soft_tx_batch *batch, const struct soft_qp *qp,
 					  const struct ibv_sge *source)
 {
@@ -153,9 +190,13 @@ enum soft_mem_fault soft_batch_add_remote(struct soft_tx_batch *batch, const str
 
 	fault = soft_mem_pin_remote(qp->pd, qp->ibv.qp_num, piece.stag, piece.addr, piece.len,
 				    IBV_ACCESS_REMOTE_READ, &pin);
-	if (!fault && piece.len)
+	if (fault || !piece.len)
+		return fault;
+	if (piece.len > SOFT_COPY_MAX && is_slow_alone(batch, &pin, piece.len))
+		add_copy(batch, &pin, piece.len);
+	else
 		add_pinned(batch, &piece, &pin);
-	return fault;
+	return SOFT_MEM_OK;
 }
 
 /* Over the FPDU being built, whose first bytes may be joined to an older iovec. */
@@ -217,7 +258,7 @@ struct soft_tx_rest *soft_batch_rest(const struct soft_tx_batch *batch, unsigned
 				     uint32_t sent)
 {
 	uint32_t end = batch->fpdu[index].end, at = 0, used = 0;
-	struct soft_tx_rest *rest = iw_calloc(1, sizeof(*rest) + SOFT_FPDU_STAGE);
+	struct soft_tx_rest *rest = iw_calloc(1, sizeof(*rest) + end - sent);
 
 	if (!rest)
 		return NULL;
