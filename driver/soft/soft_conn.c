@@ -13,16 +13,19 @@
 #include <time.h>
 #include <unistd.h>
 
-static void quiet_get(struct soft_watch *watch);
-static void quiet_put(struct soft_watch *watch);
+/* How much the loop may round a time: less than the shortest that is asked for. */
+#define TIMER_SLACK_MS 50
+
+static void watch_get(struct soft_watch *watch);
+static void watch_put(struct soft_watch *watch);
 static void ready(struct soft_watch *watch, uint32_t events);
 static void timer_get(struct soft_timer *timer);
 static void timer_put(struct soft_timer *timer);
 static void fire(struct soft_timer *timer);
 
 static const struct soft_watch_ops watch_ops = {
-	.get = quiet_get,
-	.put = quiet_put,
+	.get = watch_get,
+	.put = watch_put,
 	.ready = ready,
 };
 static const struct soft_timer_ops timer_ops = {
@@ -114,12 +117,12 @@ static struct soft_conn *of_timer(struct soft_timer *timer)
 	return iw_container_of(timer, struct soft_conn, timer);
 }
 
-static void quiet_get(struct soft_watch *watch)
+static void watch_get(struct soft_watch *watch)
 {
 	soft_conn_get(of_watch(watch));
 }
 
-static void quiet_put(struct soft_watch *watch)
+static void watch_put(struct soft_watch *watch)
 {
 	soft_conn_put(of_watch(watch));
 }
@@ -206,7 +209,7 @@ static void fire(struct soft_timer *timer)
 	soft_conn_lock(conn, &after);
 	phase = conn->phase;
 	/* Not if it was stopped, or started anew, while it fired. */
-	if (!conn->timer_due_ms || now_ms() + 1 < conn->timer_due_ms)
+	if (!conn->timer_due_ms || now_ms() + TIMER_SLACK_MS < conn->timer_due_ms)
 		phase = SOFT_CONN_IDLE;
 	else
 		timed_out(conn, &after);
