@@ -6,6 +6,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -515,4 +516,38 @@ Test(soft_cm, fork__the_child_is_refused_and_harms_nobody, .init = setup)
 	cr_assert_eq(outcome()->status, 0);
 	close(fd);
 	finish(id);
+}
+
+/* ----------------------------------------------------------------- Two of us */
+
+Test(soft_cm, both_ends__meet_and_part_again_and_again)
+{
+	struct iw_cm_conn_param active = { .qp_num = 1, .initiator_depth = 6 };
+	struct iw_cm_conn_param passive = { .qp_num = 2, .responder_resources = 2 };
+	struct sockaddr_storage addr;
+	struct fake_seen served;
+
+	for (int i = 0; i < 100; i++) {
+		struct iw_cm_id *listener, *id;
+
+		memset(&seen, 0, sizeof(seen));
+		memset(&served, 0, sizeof(served));
+		listener = fake_listener(&served, 1, &addr);
+		id = fake_connector(&seen, (struct sockaddr_in *)(void *)&addr);
+		cr_assert_eq(iw_cm_connect(id, &active), 0);
+		fake_wait_for(fake_count(&served) == 1);
+		cr_assert_eq(iw_cm_accept(served.ev[0].child, &passive), 0);
+		cr_assert_eq(outcome()->status, 0);
+		fake_wait_for(fake_count(&served) == 2);
+		cr_assert_eq(served.ev[1].type, IW_CM_EVENT_ESTABLISHED);
+		cr_assert_eq(served.ev[1].status, 0);
+		cr_assert(fake_stream.extensions, "each knows the other");
+		cr_assert_eq(served.ev[1].param.responder_resources, 6);
+		cr_assert_eq(iw_cm_disconnect(i & 1 ? id : served.ev[0].child, false), 0);
+		fake_wait_for(fake_count(&seen) == 4 && fake_count(&served) == 3);
+		cr_assert_eq(iw_cm_destroy(served.ev[0].child), 0);
+		cr_assert_eq(iw_cm_destroy(listener), 0);
+		cr_assert_eq(iw_cm_destroy(id), 0);
+	}
+	fake_finish();
 }
