@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "base/bytes.h"
+#include "base/device_choice.h"
 #include "base/lock.h"
 #include "base/log.h"
 #include "base/verbs_entry.h"
@@ -24,14 +25,8 @@
 #define BARE_MS 1000
 #define BARE_SLOTS 16
 
-enum policy {
-	POLICY_AUTO,
-	POLICY_KERNEL,
-	POLICY_SOFT,
-};
-
 static pthread_once_t policy_once = PTHREAD_ONCE_INIT;
-static enum policy policy_read;
+static enum iw_device_choice policy_read;
 
 /* Looking for a device on an interface that has none costs some ten system calls. */
 static struct iw_lock bare_lock = IW_LOCK_STATIC; /* protects bare */
@@ -49,20 +44,14 @@ const char *shim_driver_name(enum iw_driver_kind kind)
 
 static void read_policy(void)
 {
-	const char *value = secure_getenv("IWSHIM_DEVICE");
+	const char *wrong = iw_device_choice_wrong();
 
-	policy_read = POLICY_AUTO;
-	if (!value || !*value || !strcmp(value, "auto"))
-		return;
-	if (!strcmp(value, "kernel"))
-		policy_read = POLICY_KERNEL;
-	else if (!strcmp(value, "soft"))
-		policy_read = POLICY_SOFT;
-	else
-		iw_error("IWSHIM_DEVICE=%s: not one of auto, kernel, soft; taken as auto", value);
+	policy_read = iw_device_choice();
+	if (wrong)
+		iw_error("IWSHIM_DEVICE=%s: not one of auto, kernel, soft; taken as auto", wrong);
 }
 
-static enum policy policy(void)
+static enum iw_device_choice policy(void)
 {
 	pthread_once(&policy_once, read_policy);
 	return policy_read;
@@ -108,10 +97,10 @@ int shim_choose_any(void)
 	enum iw_driver_kind kind;
 	int rc;
 
-	if (policy() == POLICY_SOFT)
+	if (policy() == IW_DEVICE_SOFT)
 		return soft_ready();
 	rc = kernel_ready();
-	return rc && policy() == POLICY_AUTO ? soft_instead(rc, &kind) : rc;
+	return rc && policy() == IW_DEVICE_AUTO ? soft_instead(rc, &kind) : rc;
 }
 
 /* ---- interfaces */
@@ -208,9 +197,9 @@ static int choose_local_auto(const struct sockaddr *addr, enum iw_driver_kind *k
 
 int shim_choose_local(const struct sockaddr *addr, enum iw_driver_kind *kind)
 {
-	if (policy() == POLICY_AUTO)
+	if (policy() == IW_DEVICE_AUTO)
 		return choose_local_auto(addr, kind);
-	*kind = policy() == POLICY_KERNEL ? IW_DRIVER_KERNEL : IW_DRIVER_SOFT;
+	*kind = policy() == IW_DEVICE_KERNEL ? IW_DRIVER_KERNEL : IW_DRIVER_SOFT;
 	return ready(*kind);
 }
 
@@ -395,8 +384,8 @@ int shim_choose_path(const struct sockaddr *src, const struct sockaddr *dst, str
 	enum iw_driver_kind kind;
 	int rc;
 
-	if (policy() != POLICY_AUTO) {
-		kind = policy() == POLICY_KERNEL ? IW_DRIVER_KERNEL : IW_DRIVER_SOFT;
+	if (policy() != IW_DEVICE_AUTO) {
+		kind = policy() == IW_DEVICE_KERNEL ? IW_DRIVER_KERNEL : IW_DRIVER_SOFT;
 		rc = ready(kind);
 		return rc ? rc : shim_choose_path_of(kind, src, dst, path);
 	}

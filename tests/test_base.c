@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "base/device_choice.h"
 #include "base/fault.h"
 #include "base/lock.h"
 #include "base/log.h"
@@ -119,6 +120,28 @@ Test(fault, hit__ignores_kinds_not_armed)
 	cr_assert(!iw_fault(IW_FAULT_ALLOC));
 	cr_assert(iw_fault(IW_FAULT_SYSCALL));
 	iw_fault_arm(0, 0);
+}
+
+Test(device_choice, choice__by_the_environment)
+{
+	static const struct {
+		const char *value;
+		enum iw_device_choice choice;
+		bool wrong;
+	} cases[] = { { "", IW_DEVICE_AUTO, false },
+		      { "auto", IW_DEVICE_AUTO, false },
+		      { "kernel", IW_DEVICE_KERNEL, false },
+		      { "soft", IW_DEVICE_SOFT, false },
+		      { "Soft", IW_DEVICE_AUTO, true } };
+
+	unsetenv("IWSHIM_DEVICE");
+	cr_assert_eq(iw_device_choice(), IW_DEVICE_AUTO);
+	for (size_t i = 0; i < IW_ARRAY_SIZE(cases); i++) {
+		setenv("IWSHIM_DEVICE", cases[i].value, 1);
+		cr_expect_eq(iw_device_choice(), cases[i].choice, "%s", cases[i].value);
+		cr_expect_eq(!!iw_device_choice_wrong(), cases[i].wrong, "%s", cases[i].value);
+	}
+	unsetenv("IWSHIM_DEVICE");
 }
 
 Test(log, level__from_the_environment_and_errno_survives)

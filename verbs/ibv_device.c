@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/device_choice.h"
 #include "base/fault.h"
 #include "base/list.h"
 #include "base/lock.h"
@@ -21,12 +22,6 @@
 #include "verbs/ibv_forward.h"
 
 /* IWSHIM_DEVICE: which devices the program sees. */
-enum choice {
-	CHOICE_AUTO, /* the kernel's, and ours where the kernel has none */
-	CHOICE_KERNEL,
-	CHOICE_SOFT,
-};
-
 /* A list that holds devices of both kinds; the program has @devices. */
 struct merged_list {
 	TAILQ_ENTRY(merged_list) link;
@@ -38,17 +33,13 @@ struct merged_list {
 static struct iw_lock lists_lock = IW_LOCK_STATIC;
 static TAILQ_HEAD(, merged_list) lists = TAILQ_HEAD_INITIALIZER(lists);
 
-static enum choice choice_of_devices(void)
+static enum iw_device_choice choice_of_devices(void)
 {
-	const char *value = secure_getenv("IWSHIM_DEVICE");
+	const char *wrong = iw_device_choice_wrong();
 
-	if (value && !strcmp(value, "kernel"))
-		return CHOICE_KERNEL;
-	if (value && !strcmp(value, "soft"))
-		return CHOICE_SOFT;
-	if (value && *value && strcmp(value, "auto"))
-		iw_warn("IWSHIM_DEVICE=%s is none of auto, kernel, soft: taken for auto", value);
-	return CHOICE_AUTO;
+	if (wrong)
+		iw_warn("IWSHIM_DEVICE=%s is none of auto, kernel, soft: taken for auto", wrong);
+	return iw_device_choice();
 }
 
 /* The software devices of now, in memory of malloc(3); none is no error. */
@@ -133,7 +124,7 @@ static void free_real_list(struct ibv_device **list)
 }
 
 /* Without software devices it is the real library's own list. */
-static struct ibv_device **list_both(enum choice choice, int *n)
+static struct ibv_device **list_both(enum iw_device_choice choice, int *n)
 {
 	struct ibv_device **real = NULL, **list = NULL;
 	struct soft_device **soft = NULL;
@@ -141,14 +132,14 @@ static struct ibv_device **list_both(enum choice choice, int *n)
 	int error = 0, nreal = 0, rc = 0;
 
 	errno = 0;
-	if (choice != CHOICE_SOFT)
+	if (choice != IW_DEVICE_SOFT)
 		real = real_list(&nreal);
 	error = errno;
-	if (choice == CHOICE_SOFT ? !iw_verbs_reachable() : ibv_forward_is_reachable())
+	if (choice == IW_DEVICE_SOFT ? !iw_verbs_reachable() : ibv_forward_is_reachable())
 		rc = list_soft(&soft, &nsoft);
-	if (choice == CHOICE_AUTO && !rc)
+	if (choice == IW_DEVICE_AUTO && !rc)
 		nsoft = without_kernel(soft, nsoft);
-	if (!rc && !nsoft && choice != CHOICE_SOFT) {
+	if (!rc && !nsoft && choice != IW_DEVICE_SOFT) {
 		list = real;
 	} else if (!rc) {
 		list = merge(real, nreal, soft, nsoft);
@@ -167,12 +158,12 @@ static struct ibv_device **list_both(enum choice choice, int *n)
 
 IBV_EXPORT struct ibv_device **ibv_get_device_list(int *num_devices)
 {
-	enum choice choice = choice_of_devices();
+	enum iw_device_choice choice = choice_of_devices();
 	struct ibv_device **list;
 	int n = 0;
 
 	/* The real library walks its own list (ibv_import_device) with its own eyes. */
-	if (choice == CHOICE_KERNEL || ibv_forward_is_real(__builtin_return_address(0)))
+	if (choice == IW_DEVICE_KERNEL || ibv_forward_is_real(__builtin_return_address(0)))
 		list = real_list(&n);
 	else
 		list = list_both(choice, &n);

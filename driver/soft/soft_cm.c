@@ -11,6 +11,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "base/device_choice.h"
 #include "driver/soft/soft_conn.h"
 #include "driver/soft/soft_dev.h"
 #include "driver/soft/soft_verbs.h"
@@ -43,9 +44,7 @@ static const struct sockaddr *addr_of(const struct sockaddr_storage *addr)
 
 static int soft_probe(void)
 {
-	const char *wish = secure_getenv("IWSHIM_DEVICE");
-
-	return wish && !strcmp(wish, "kernel") ? -ENODEV : 0;
+	return iw_device_choice() == IW_DEVICE_KERNEL ? -ENODEV : 0;
 }
 
 static int source_open(struct iw_source **source, int *fd)

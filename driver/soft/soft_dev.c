@@ -18,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/device_choice.h"
 #include "driver/soft/soft_async.h"
 #include "driver/soft/soft_fork.h"
 #include "driver/soft/soft_verbs.h"
@@ -231,9 +232,7 @@ static uint64_t now_ms(void)
 
 static bool is_switched_off(void)
 {
-	const char *which = secure_getenv("IWSHIM_DEVICE");
-
-	return which && !strcmp(which, "kernel");
+	return iw_device_choice() == IW_DEVICE_KERNEL;
 }
 
 /* Looks at the interfaces anew; the lock is held. */
