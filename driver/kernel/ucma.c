@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "base/device_choice.h"
 #include "base/fault.h"
 #include "base/log.h"
 
@@ -102,15 +103,19 @@ static bool probe_is_news(int err)
 
 int ucma_probe(const struct ucma_paths *paths)
 {
+	/* Where the software device serves instead, nothing is wrong. */
+	const enum iw_log_level level =
+		iw_device_choice() == IW_DEVICE_KERNEL ? IW_LOG_WARN : IW_LOG_INFO;
 	char version[32] = "";
 	int ret;
 
 	ret = check_class(paths->class_dir);
 	if (ret == -ENODEV) {
 		if (probe_is_news(1))
-			iw_warn("no RDMA device in %s: load the device's driver or add one "
-				"(rdma link add NAME type siw netdev INTERFACE)",
-				paths->class_dir);
+			iw_log(level,
+			       "no RDMA device in %s: load the device's driver or add one "
+			       "(rdma link add NAME type siw netdev INTERFACE)",
+			       paths->class_dir);
 	}
 	if (ret)
 		return ret;
@@ -123,7 +128,7 @@ int ucma_probe(const struct ucma_paths *paths)
 				 "(a udev rule) or run as root",
 				 paths->device);
 		else
-			iw_warn("%s is missing: modprobe rdma_ucm", paths->device);
+			iw_log(level, "%s is missing: modprobe rdma_ucm", paths->device);
 		return ret;
 	}
 	ret = check_abi(paths->abi_version, version, sizeof(version));
