@@ -263,7 +263,7 @@ Test(soft_pset, lease__not_while_armed)
 	soft_cq_poll(w.cq, 1, &wc);
 	say(&w.m[0]);
 	cr_assert_eq(poll(&pfd, 1, 5000), 1);
-	cr_assert_eq(w.m[0].by_loop, 1);
+	cr_assert_eq(__atomic_load_n(&w.m[0].by_loop, __ATOMIC_ACQUIRE), 1);
 	close_world();
 }
 
