@@ -53,14 +53,14 @@ sets="build test"
 need_packages $sets || die "packages are missing (see above)"
 
 step "Build (gcc)" build_into "$src/build"
-step "Unit tests (gcc)" make -s -C "$src/build" check
+step "Unit tests (gcc)" make -s -j2 -C "$src/build" check
 if [ $sanitize = yes ]; then
 	step "Build (clang)" build_into "$src/build-clang" CC=clang
-	step "Unit tests (clang)" make -s -C "$src/build-clang" check
+	step "Unit tests (clang)" make -s -j2 -C "$src/build-clang" check
 	step "Build (ASan, UBSan)" build_into "$src/build-asan" --enable-asan
-	step "Unit tests (ASan, UBSan)" make -s -C "$src/build-asan" check
+	step "Unit tests (ASan, UBSan)" make -s -j2 -C "$src/build-asan" check
 	step "Build (TSan)" build_into "$src/build-tsan" --enable-tsan
-	step "Unit tests (TSan)" make -s -C "$src/build-tsan" check
+	step "Unit tests (TSan)" make -s -j2 -C "$src/build-tsan" check
 	step "Coverage of the core" coverage_of_core "$src/build-cov"
 fi
 if [ $quick = no ]; then

@@ -93,6 +93,7 @@ else
 	need_packages build demo || die "packages are missing (see above)"
 fi
 say "2. Build"
+if [ $siw = yes ]; then build_tests=yes; else build_tests=no; fi
 build_into "$src/build" || die "the build failed: see $src/build/build.log"
 if [ $siw = yes ]; then
 	on_siw || die "the demonstration failed: see the lines 'not ok' above"

@@ -61,6 +61,7 @@ need_packages() {
 }
 
 # build_into DIR [configure argument...]: out of tree; its output in DIR/build.log.
+# With build_tests=no the library and the tools alone.
 build_into() {
 	local dir=$1
 	shift
@@ -73,8 +74,9 @@ build_into() {
 	fi
 	(
 		cd "$dir" || exit
-		[ -e config.status ] || "$src/configure" --enable-werror "$@"
-		make -s -j"$(nproc)" && make -s -j"$(nproc)" check TESTS=
+		[ -e config.status ] || "$src/configure" --enable-werror "$@" || exit
+		make -s -j"$(nproc)" || exit
+		[ "${build_tests-yes}" = no ] || make -s -j"$(nproc)" check TESTS=
 	) >>"$dir/build.log" 2>&1 || {
 		tail -20 "$dir/build.log"
 		return 1
@@ -84,11 +86,22 @@ build_into() {
 
 # Line and branch coverage of iwcm-core by its unit tests, with the bars of the project.
 coverage_of_core() {
-	build_into "$1" --enable-coverage || return
-	make -s -C "$1" check >"$1/check.log" 2>&1 || {
+	local tests=() t
+	build_tests=no build_into "$1" --enable-coverage || return
+	for t in "$src"/tests/test_iw_*.c; do
+		t=${t##*/}
+		tests+=("tests/${t%.c}")
+	done
+	make -s -C "$1" -j"$(nproc)" "${tests[@]}" >"$1/check.log" 2>&1 || {
 		tail -20 "$1/check.log"
 		return 1
 	}
+	for t in "${tests[@]}"; do
+		(cd "$1" && "$t") >"$1/check.log" 2>&1 || {
+			tail -20 "$1/check.log"
+			return 1
+		}
+	done
 	gcovr -r "$src" --object-directory "$1" -f "$src/iwcm-core/" --exclude-throw-branches \
 		--fail-under-line 95 --fail-under-branch 90 "$1"
 	local rc=$?
