@@ -276,8 +276,38 @@ IBV_EXPORT ssize_t _ibv_query_gid_table(struct ibv_context *context, struct ibv_
 	return IBV_FORWARD(-ENOSYS, query_gid_table, context, entries, max, flags, size);
 }
 
-/* Exported without a version: each release asks for another one. */
-__asm__(".symver iw_query_gid_type, ibv_query_gid_type@");
+/*
+ * Each release of libibverbs asks for a private version of its own: one for all would be
+ * a hidden symbol, to which the dynamic linker binds none of them.
+ */
+#define GID_TYPE(n)                                                  \
+	__asm__(".globl iw_query_gid_type_" #n "\n"                  \
+		".set iw_query_gid_type_" #n ", iw_query_gid_type\n" \
+		".symver iw_query_gid_type_" #n ", ibv_query_gid_type@IBVERBS_PRIVATE_" #n)
+#define GID_TYPES(t)    \
+	GID_TYPE(t##0); \
+	GID_TYPE(t##1); \
+	GID_TYPE(t##2); \
+	GID_TYPE(t##3); \
+	GID_TYPE(t##4); \
+	GID_TYPE(t##5); \
+	GID_TYPE(t##6); \
+	GID_TYPE(t##7); \
+	GID_TYPE(t##8); \
+	GID_TYPE(t##9)
+GID_TYPE(33);
+GID_TYPE(34);
+GID_TYPE(35);
+GID_TYPE(36);
+GID_TYPE(37);
+GID_TYPE(38);
+GID_TYPE(39);
+GID_TYPES(4);
+GID_TYPES(5);
+GID_TYPES(6);
+GID_TYPES(7);
+GID_TYPES(8);
+GID_TYPES(9);
 IBV_EXPORT int iw_query_gid_type(struct ibv_context *context, uint8_t port, unsigned int index,
 				 int *type)
 {
