@@ -220,47 +220,66 @@ static void remember(struct soft_qp *qp, const struct ibv_qp_attr *attr, int mas
 		qp->attr.max_dest_rd_atomic = attr->max_dest_rd_atomic;
 }
 
-/* Empties and forgets; no stream is left. */
-static void reset(struct soft_qp *qp)
+/*
+ * No stream is left, and with another state none is attached any more: locked,
+ * and true. False: one was attached since the last was cut.
+ */
+static bool leave_streams(struct soft_qp *qp, enum ibv_qp_state state)
 {
 	soft_qp_lock_all(qp);
-	qp->state = qp->ibv.state = IBV_QPS_RESET;
+	if (soft_stream_is_live(qp)) {
+		soft_qp_unlock_all(qp);
+		return false;
+	}
+	soft_qp_set_state(qp, state);
+	return true;
+}
+
+/* Ends the stream, empties and forgets. */
+static void reset(struct soft_qp *qp)
+{
+	struct soft_failure closed = { .status = 0 };
+
+	do
+		soft_stream_cut(qp, &closed);
+	while (!leave_streams(qp, IBV_QPS_RESET));
 	if (!qp->srq)
 		iw_unlock(&qp->own_rq.lock);
 	soft_sq_clear(&qp->sq);
 	soft_rx_restart(qp);
 	if (!qp->srq)
 		soft_rq_clear(&qp->own_rq);
-	iw_unlock(&qp->sq.lock);
+	soft_sq_unlock(qp);
 	iw_unlock(&qp->rx.lock);
 	soft_cq_purge(qp->send_cq, qp->ibv.qp_num);
 	if (qp->recv_cq != qp->send_cq)
 		soft_cq_purge(qp->recv_cq, qp->ibv.qp_num);
 }
 
-/* ERR with no stream to end: only receives can be waiting. */
-static void flush_idle(struct soft_qp *qp)
+/* The end of a stream flushes; without one receives can be waiting. */
+static void flush(struct soft_qp *qp)
 {
-	soft_qp_lock_all(qp);
-	qp->state = qp->ibv.state = IBV_QPS_ERR;
+	struct soft_failure closed = { .status = 0 };
+
+	do
+		soft_stream_cut(qp, &closed);
+	while (!leave_streams(qp, IBV_QPS_ERR));
 	if (!qp->srq)
 		iw_unlock(&qp->own_rq.lock);
 	soft_sq_flush(qp, 0);
 	soft_qp_flush_recv(qp);
-	iw_unlock(&qp->sq.lock);
+	soft_sq_unlock(qp);
 	iw_unlock(&qp->rx.lock);
 }
 
 static void enter(struct soft_qp *qp, enum ibv_qp_state state)
 {
-	struct soft_failure closed = { .status = 0 };
 	struct soft_failure fatal = { .status = -ECONNABORTED,
 				      .send_terminate = true,
 				      .terminate.code = TERM_RDMAP_LOCAL };
 
 	switch (state) {
 	case IBV_QPS_RESET:
-		soft_stream_cut(qp, &closed);
 		reset(qp);
 		break;
 	case IBV_QPS_SQD:
@@ -270,9 +289,7 @@ static void enter(struct soft_qp *qp, enum ibv_qp_state state)
 		soft_stream_cut(qp, &fatal);
 		break;
 	case IBV_QPS_ERR:
-		soft_stream_cut(qp, &closed);
-		if (__atomic_load_n(&qp->state, __ATOMIC_ACQUIRE) != IBV_QPS_ERR)
-			flush_idle(qp);
+		flush(qp);
 		break;
 	default:
 		break; /* INIT, RTR: set by the caller; RTS holds already */
@@ -289,7 +306,7 @@ int soft_qp_modify(struct soft_qp *qp, const struct ibv_qp_attr *attr, int mask)
 		remember(qp, attr, mask);
 		if (mask & IBV_QP_STATE &&
 		    (attr->qp_state == IBV_QPS_INIT || attr->qp_state == IBV_QPS_RTR))
-			qp->state = qp->ibv.state = attr->qp_state;
+			soft_qp_set_state(qp, attr->qp_state);
 	}
 	soft_qp_unlock_all(qp);
 	if (!rc && mask & IBV_QP_STATE)
@@ -365,10 +382,7 @@ static void wait_for_acks(struct soft_qp *qp)
 
 int soft_qp_destroy(struct soft_qp *qp)
 {
-	struct soft_failure closed = { .status = 0 };
-
 	soft_qp_table_remove(qp);
-	soft_stream_cut(qp, &closed);
 	reset(qp);
 	wait_for_acks(qp);
 	untie(qp);

@@ -162,6 +162,9 @@ int soft_qp_table_add(struct soft_qp *qp); /* sets ibv.qp_num; -ENOMEM */
 void soft_qp_table_remove(struct soft_qp *qp);
 /* Ends the stream, if there is one, and waits until nothing of it is left to do. */
 void soft_stream_cut(struct soft_qp *qp, const struct soft_failure *why);
+bool soft_stream_is_live(const struct soft_qp *qp);
+/* All locks of the state are held. */
+void soft_qp_set_state(struct soft_qp *qp, enum ibv_qp_state state);
 /* All locks of the state for its change, from outside in. */
 void soft_qp_lock_all(struct soft_qp *qp);
 void soft_qp_unlock_all(struct soft_qp *qp);

@@ -255,8 +255,8 @@ static void relax(unsigned int round)
 	struct timespec nap = { .tv_nsec = NAP_NS };
 
 	if (round < SPINS)
-		__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	else if (round < SPINS + YIELDS)
+		return;
+	if (round < SPINS + YIELDS)
 		sched_yield();
 	else
 		nanosleep(&nap, NULL);

@@ -55,6 +55,9 @@ static void timer_fire(struct soft_timer *timer)
 {
 	struct soft_qp *qp = qp_of_timer(timer);
 
+	/* It fired while its stream ended: there may be another by now. */
+	if (__atomic_load_n(&qp->state, __ATOMIC_ACQUIRE) != IBV_QPS_SQD)
+		return;
 	iw_info("QP %u: posted work could not be sent in time, the stream is cut", qp->ibv.qp_num);
 	soft_qp_abort(qp);
 }
@@ -75,17 +78,22 @@ void soft_qp_unlock_all(struct soft_qp *qp)
 {
 	if (!qp->srq)
 		iw_unlock(&qp->own_rq.lock);
-	iw_unlock(&qp->sq.lock);
+	soft_sq_unlock(qp);
 	iw_unlock(&qp->rx.lock);
 }
 
-static void set_state(struct soft_qp *qp, enum ibv_qp_state state)
+void soft_qp_set_state(struct soft_qp *qp, enum ibv_qp_state state)
 {
 	__atomic_store_n(&qp->state, state, __ATOMIC_RELEASE);
 	__atomic_store_n(&qp->ibv.state, state, __ATOMIC_RELAXED);
 }
 
-static bool is_live(const struct soft_qp *qp)
+static void set_fd(struct soft_qp *qp, int fd)
+{
+	__atomic_store_n(&qp->stream.fd, fd, __ATOMIC_RELAXED);
+}
+
+bool soft_stream_is_live(const struct soft_qp *qp)
 {
 	return __atomic_load_n(&qp->live, __ATOMIC_ACQUIRE);
 }
@@ -93,7 +101,7 @@ static bool is_live(const struct soft_qp *qp)
 static bool is_due(const struct soft_qp *qp)
 {
 	return __atomic_load_n(&qp->first_fpdu_due, __ATOMIC_ACQUIRE) ||
-	       (soft_qp_is_failing(qp) && is_live(qp));
+	       (soft_qp_is_failing(qp) && soft_stream_is_live(qp));
 }
 
 /* ---- the beginning */
@@ -114,8 +122,8 @@ static int start_stream(struct soft_qp *qp)
 		rc = soft_pset_for(qp->send_cq, qp->recv_cq, &qp->pset);
 	if (rc)
 		goto free_tx;
-	memset(&qp->watch, 0, sizeof(qp->watch));
-	qp->watch.ops = &watch_ops;
+	/* Not cleared: a callback for the last stream may still be on its way. */
+	__atomic_store_n(&qp->watch.ops, &watch_ops, __ATOMIC_RELAXED);
 	rc = soft_pset_add(qp->pset, &qp->watch, qp->stream.fd);
 	if (rc)
 		goto free_tx;
@@ -125,30 +133,45 @@ free_tx:
 	return rc;
 }
 
+/* Its descriptor is read without a lock by who asks whether it takes more. */
+static void take_stream(struct soft_qp *qp, const struct soft_stream *stream)
+{
+	struct soft_stream *s = &qp->stream;
+
+	s->initiator = stream->initiator;
+	s->crc = stream->crc;
+	s->extensions = stream->extensions;
+	s->peer_to_peer = stream->peer_to_peer;
+	s->rtr = stream->rtr;
+	s->ird = stream->ird;
+	s->ord = stream->ord;
+	set_fd(qp, stream->fd);
+}
+
 /* All locks are held. */
 static int attach_locked(struct soft_qp *qp, const struct soft_stream *stream,
 			 const struct soft_owner_ops *ops, void *owner)
 {
 	int rc;
 
-	if (is_live(qp) || qp->stream.fd >= 0 ||
+	if (soft_stream_is_live(qp) || qp->stream.fd >= 0 ||
 	    (qp->state != IBV_QPS_INIT && qp->state != IBV_QPS_RTR))
 		return -EINVAL;
-	qp->stream = *stream;
+	take_stream(qp, stream);
 	rc = start_stream(qp);
 	if (rc) {
-		qp->stream.fd = -1;
+		set_fd(qp, -1);
 		return rc;
 	}
 	qp->owner_ops = ops;
 	qp->owner = owner;
 	iw_lock(&qp->fail_lock);
 	memset(&qp->failure, 0, sizeof(qp->failure));
-	qp->failing = false;
-	qp->first_fpdu_due = false;
-	qp->live = true;
+	__atomic_store_n(&qp->failing, false, __ATOMIC_RELAXED);
+	__atomic_store_n(&qp->first_fpdu_due, false, __ATOMIC_RELAXED);
+	__atomic_store_n(&qp->live, true, __ATOMIC_RELEASE);
 	iw_unlock(&qp->fail_lock);
-	set_state(qp, IBV_QPS_RTS);
+	soft_qp_set_state(qp, IBV_QPS_RTS);
 	return 0;
 }
 
@@ -245,13 +268,13 @@ static void give_up_socket(struct soft_qp *qp, const struct soft_failure *why)
 	words = soft_tx_last_words(qp, why->send_terminate ? &why->terminate : NULL, &len);
 	soft_loop_linger(qp->stream.fd, words, len, SOFT_LINGER_MS);
 	free(words);
-	qp->stream.fd = -1;
+	set_fd(qp, -1);
 }
 
 static void flush_all(struct soft_qp *qp, const struct soft_failure *why)
 {
 	soft_qp_lock_all(qp);
-	set_state(qp, IBV_QPS_ERR);
+	soft_qp_set_state(qp, IBV_QPS_ERR);
 	if (!qp->srq)
 		iw_unlock(&qp->own_rq.lock);
 	give_up_socket(qp, why);
@@ -292,9 +315,10 @@ static void end_stream(struct soft_qp *qp)
 
 static void settle_once(struct soft_qp *qp)
 {
-	if (__atomic_exchange_n(&qp->first_fpdu_due, false, __ATOMIC_ACQ_REL) && is_live(qp))
+	if (__atomic_exchange_n(&qp->first_fpdu_due, false, __ATOMIC_ACQ_REL) &&
+	    soft_stream_is_live(qp))
 		qp->owner_ops->first_fpdu(qp->owner);
-	if (soft_qp_is_failing(qp) && is_live(qp))
+	if (soft_qp_is_failing(qp) && soft_stream_is_live(qp))
 		end_stream(qp);
 }
 
@@ -331,15 +355,15 @@ void soft_stream_cut(struct soft_qp *qp, const struct soft_failure *why)
 		iw_cond_wait(&qp->over, &qp->fail_lock);
 	iw_unlock(&qp->fail_lock);
 	/* In first_fpdu(): nobody else will do it. */
-	if (from_inside && is_live(qp))
+	if (from_inside && soft_stream_is_live(qp))
 		end_stream(qp);
 }
 
 void soft_qp_close(struct soft_qp *qp, unsigned int ms)
 {
 	soft_qp_lock_all(qp);
-	if (is_live(qp) && qp->state == IBV_QPS_RTS) {
-		set_state(qp, IBV_QPS_SQD);
+	if (soft_stream_is_live(qp) && qp->state == IBV_QPS_RTS) {
+		soft_qp_set_state(qp, IBV_QPS_SQD);
 		qp->close_timer.ops = &timer_ops;
 		soft_tx_close(qp);
 		if (!soft_qp_is_failing(qp))

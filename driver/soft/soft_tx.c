@@ -107,7 +107,7 @@ static void wait_for_room(struct soft_qp *qp)
 {
 	struct soft_tx *tx = &qp->tx;
 
-	tx->want_write = true;
+	__atomic_store_n(&tx->want_write, true, __ATOMIC_RELAXED);
 	if (tx->watching)
 		return;
 	if (soft_pset_want_write(qp->pset, &qp->watch, true) == 0)
@@ -314,7 +314,7 @@ void soft_tx_writable(struct soft_qp *qp)
 	iw_assert_held(&qp->sq.lock);
 	if (qp->stream.fd < 0)
 		return;
-	tx->want_write = false;
+	__atomic_store_n(&tx->want_write, false, __ATOMIC_RELAXED);
 	soft_tx_run(qp);
 	if (tx->want_write || !tx->watching)
 		return;
