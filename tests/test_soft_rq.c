@@ -113,6 +113,7 @@ Test(soft_rq, resize__keeps_order_and_counts)
 	cr_assert_eq(soft_rq_resize(&rq, 3), -EINVAL);
 	cr_assert_eq(soft_rq_resize(&rq, 0), -EINVAL);
 	cr_assert_eq(soft_rq_resize(&rq, SOFT_MAX_WR + 1), -EINVAL);
+	cr_assert_eq(soft_rq_resize(&rq, UINT32_MAX), -EINVAL);
 	iw_fault_arm(IW_FAULT_ALLOC, 1);
 	cr_assert_eq(soft_rq_resize(&rq, 10), -ENOMEM);
 	iw_fault_arm(0, 0);

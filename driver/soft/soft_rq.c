@@ -150,12 +150,13 @@ static void move_to(struct soft_rq *rq, struct soft_rq *to)
 
 int soft_rq_resize(struct soft_rq *rq, uint32_t max_wr)
 {
-	struct soft_rq to = { .size = ring_size(max_wr), .max_wr = max_wr, .max_sge = rq->max_sge };
+	struct soft_rq to = { .max_wr = max_wr, .max_sge = rq->max_sge };
 	void *unused;
 	int rc = 0;
 
 	if (!max_wr || max_wr > SOFT_MAX_WR)
 		return -EINVAL;
+	to.size = ring_size(max_wr);
 	to.ring = iw_calloc(to.size, entry_size(&to));
 	if (!to.ring)
 		return -ENOMEM;
