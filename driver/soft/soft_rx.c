@@ -36,9 +36,16 @@ static pthread_key_t buffer_key;
 static bool buffer_key_made;
 static __thread uint8_t *buffer;
 
+/* Destructors of the program may run after ours, and still poll: they get a new one. */
+static void drop_buffer(void *memory)
+{
+	buffer = NULL;
+	free(memory);
+}
+
 static void make_buffer_key(void)
 {
-	buffer_key_made = pthread_key_create(&buffer_key, free) == 0;
+	buffer_key_made = pthread_key_create(&buffer_key, drop_buffer) == 0;
 }
 
 /* NULL: none to be had now. */
