@@ -8,6 +8,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/cancel.h"
+
 #define CLOSE_MS 5000
 #define INIT_ATTR_MASK \
 	(IBV_QP_INIT_ATTR_PD | IBV_QP_INIT_ATTR_CREATE_FLAGS | IBV_QP_INIT_ATTR_SEND_OPS_FLAGS)
@@ -375,13 +377,15 @@ static void wait_for_acks(struct soft_qp *qp)
 {
 	soft_async_purge(qp->ctx, &qp->ibv);
 	pthread_mutex_lock(&qp->ibv.mutex);
-	while (qp->ibv.events_completed < qp->async_events)
+	while (qp->ibv.events_completed != __atomic_load_n(&qp->async_events, __ATOMIC_RELAXED))
 		pthread_cond_wait(&qp->ibv.cond, &qp->ibv.mutex);
 	pthread_mutex_unlock(&qp->ibv.mutex);
 }
 
 int soft_qp_destroy(struct soft_qp *qp)
 {
+	IW_UNCANCELLED;
+
 	soft_qp_table_remove(qp);
 	reset(qp);
 	wait_for_acks(qp);
