@@ -3,7 +3,7 @@
 
 #include <unistd.h>
 
-struct fake_dev fake_dev;
+struct fake_dev fake_dev = { .ctx.generation = 1 };
 unsigned int fake_generation = 1;
 
 unsigned int soft_generation(void)

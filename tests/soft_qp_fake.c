@@ -332,6 +332,7 @@ void fake_setup(unsigned int wr)
 	memset(&fake, 0, sizeof(fake));
 	fake.peer = -1;
 	fake.ended_status = 1;
+	fake.ctx.generation = soft_generation();
 	cr_assert_eq(soft_qp_create(&fake.ctx, &attr, &fake.qp), 0);
 	cr_assert_eq(soft_qp_modify(fake.qp, &init, IBV_QP_STATE), 0);
 }

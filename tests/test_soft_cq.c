@@ -253,6 +253,9 @@ Test(soft_cq_ex, poll__shows_one_completion_at_a_time)
 
 	cr_assert_eq(soft_cq_create_ex(&fake_dev.ctx, &init, &cq), 0);
 	cr_assert_eq(ibv_start_poll(&cq->ex, &attr), ENOENT);
+	fake_generation++; /* in a forked child */
+	cr_assert_eq(ibv_start_poll(&cq->ex, &attr), EACCES);
+	fake_generation--;
 	soft_cq_push(cq, &wc, 1, false);
 	wc.wr_id = 8;
 	wc.status = IBV_WC_WR_FLUSH_ERR;

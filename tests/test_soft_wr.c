@@ -113,6 +113,21 @@ Test(wr, complete__first_error_takes_all_back)
 	cr_assert_eq(fake.n_wc, 0);
 }
 
+Test(wr, all__refused_in_a_forked_child)
+{
+	fake.ctx.generation++;
+	iw_lock(&fake.qp->sq.lock); /* by a thread of the parent */
+	ibv_wr_start(ex);
+	ibv_wr_send(ex);
+	ibv_wr_set_sge(ex, 1, 0, 4);
+	cr_assert_eq(ibv_wr_complete(ex), EACCES);
+	ibv_wr_start(ex);
+	ibv_wr_abort(ex);
+	iw_unlock(&fake.qp->sq.lock);
+	cr_assert_eq(fake.qp->sq.posted, 0);
+	fake.ctx.generation--;
+}
+
 Test(wr, complete__full)
 {
 	ibv_wr_start(ex);

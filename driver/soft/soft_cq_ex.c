@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #include "driver/soft/soft_cq.h"
+#include "driver/soft/soft_dev.h"
 
 static struct soft_cq *of(struct ibv_cq_ex *ex)
 {
@@ -31,6 +32,8 @@ static int start_poll(struct ibv_cq_ex *ex, struct ibv_poll_cq_attr *attr)
 
 	if (attr && attr->comp_mask)
 		return EINVAL;
+	if (soft_context_check(ex->context))
+		return EACCES;
 	iw_lock(&cq->poll_lock);
 	rc = next(cq);
 	/* Without a first completion there is no batch, and no end_poll. */

@@ -18,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/cancel.h"
 #include "base/device_choice.h"
 #include "driver/soft/soft_async.h"
 #include "driver/soft/soft_fork.h"
@@ -269,6 +270,7 @@ int soft_dev_list(struct soft_device **list, unsigned int *n)
 {
 	unsigned int found = 0, room = *n;
 	int rc;
+	IW_UNCANCELLED;
 
 	if (is_switched_off())
 		return -ENODEV;
@@ -314,6 +316,7 @@ int soft_dev_by_addr(const struct sockaddr *addr, struct soft_device **dev)
 	unsigned int scope;
 	struct in6_addr ip;
 	int rc = 0;
+	IW_UNCANCELLED;
 
 	if (is_switched_off() || !read_addr(addr, &ip, &scope))
 		return -ENODEV;
@@ -345,6 +348,7 @@ int soft_dev_by_guid(uint64_t guid, struct soft_device **dev)
 {
 	struct soft_device *found = find_guid(guid);
 	int rc;
+	IW_UNCANCELLED;
 
 	if (is_switched_off())
 		return -ENODEV;
@@ -377,13 +381,6 @@ bool soft_dev_is_ours(const struct ibv_device *dev)
 bool soft_context_is_ours(const struct ibv_context *ctx)
 {
 	return ctx && soft_dev_is_ours(ctx->device);
-}
-
-int soft_context_check(const struct ibv_context *ctx)
-{
-	const struct soft_context *soft = iw_container_of(ctx, struct soft_context, verbs.context);
-
-	return soft->generation == soft_generation() ? 0 : -EACCES;
 }
 
 int soft_context_open(struct soft_device *dev, struct soft_context **ctx)

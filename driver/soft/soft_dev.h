@@ -6,6 +6,7 @@
 #ifndef IW_SOFT_DEV_H
 #define IW_SOFT_DEV_H
 
+#include <errno.h>
 #include <infiniband/verbs.h>
 #include <sys/socket.h>
 
@@ -65,7 +66,10 @@ static inline struct soft_context *soft_context_of(struct ibv_context *ctx)
 /* True if @ctx is one of ours; NULL is not. */
 bool soft_context_is_ours(const struct ibv_context *ctx);
 /* 0, or -EACCES in a process forked after the context was opened. */
-int soft_context_check(const struct ibv_context *ctx);
+static inline int soft_context_check(struct ibv_context *ctx)
+{
+	return soft_context_of(ctx)->generation == soft_generation() ? 0 : -EACCES;
+}
 
 /* -ENOMEM, -EMFILE. Every open makes a context of its own. */
 int soft_context_open(struct soft_device *dev, struct soft_context **ctx);

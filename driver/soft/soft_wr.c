@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 
+#include "base/cancel.h"
 #include "driver/soft/soft_qp.h"
 #include "driver/soft/soft_sq.h"
 
@@ -203,6 +204,11 @@ static void wr_start(struct ibv_qp_ex *ex)
 {
 	struct soft_qp *qp = qp_of(ex);
 
+	/* The parent's lock is no lock here; the error keeps the setters off. */
+	if (soft_context_check(qp->ibv.context)) {
+		qp->sq.wr_error = EACCES;
+		return;
+	}
 	iw_lock(&qp->sq.lock);
 	qp->sq.wr_first = qp->sq.posted;
 	qp->sq.wr_error = 0;
@@ -211,7 +217,10 @@ static void wr_start(struct ibv_qp_ex *ex)
 static void wr_abort(struct ibv_qp_ex *ex)
 {
 	struct soft_qp *qp = qp_of(ex);
+	IW_UNCANCELLED;
 
+	if (soft_context_check(qp->ibv.context))
+		return;
 	qp->sq.posted = qp->sq.wr_first;
 	soft_sq_unlock(qp);
 }
@@ -227,7 +236,10 @@ static int wr_complete(struct ibv_qp_ex *ex)
 {
 	struct soft_qp *qp = qp_of(ex);
 	int rc;
+	IW_UNCANCELLED;
 
+	if (soft_context_check(qp->ibv.context))
+		return EACCES;
 	check_batch(qp);
 	rc = qp->sq.wr_error;
 	if (rc)
