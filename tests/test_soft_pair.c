@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <pthread.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -314,5 +315,35 @@ Test(pair, ends_at_both_ends_if_one_breaks_the_rules, .timeout = 60)
 	}
 	cr_assert_eq(__atomic_load_n(&a.ended, __ATOMIC_ACQUIRE), 1);
 	cr_assert_eq(__atomic_load_n(&b.ended, __ATOMIC_ACQUIRE), 1);
+	teardown();
+}
+
+/* With a cancellation pending, the first cancellation point would be the last. */
+static void *work_while_cancelled(void *arg)
+{
+	unsigned int *step = arg;
+	struct ibv_wc wc;
+
+	pthread_cancel(pthread_self());
+	post(IBV_WR_SEND, 0, SMALL);
+	*step = 1;
+	while (soft_cq_poll(b.cq, 1, &wc) == 0)
+		;
+	*step = 2;
+	pthread_testcancel();
+	*step = 3;
+	return NULL;
+}
+
+Test(pair, calls__are_not_cancelled_under_their_locks, .timeout = 60)
+{
+	unsigned int step = 0;
+	pthread_t thread;
+
+	setup(false, 0);
+	post_recv(&b, 1, LEN);
+	cr_assert_eq(pthread_create(&thread, NULL, work_while_cancelled, &step), 0);
+	cr_assert_eq(pthread_join(thread, NULL), 0);
+	cr_assert_eq(step, 2);
 	teardown();
 }

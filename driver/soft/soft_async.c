@@ -18,6 +18,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "base/cancel.h"
+#include "base/restart.h"
 #include "driver/soft/soft_cq.h"
 #include "driver/soft/soft_qp.h"
 #include "driver/soft/soft_rq.h"
@@ -183,23 +185,47 @@ static int try_get(struct soft_context *ctx, struct ib_uverbs_async_event_desc *
 	return rc;
 }
 
-int soft_async_get(struct soft_context *ctx, struct ibv_async_event *event)
+/* As read(2) would; a cancellation point, by the state that the caller of verbs had. */
+static int wait_for_one(int fd, int cancel)
 {
-	struct pollfd pfd = { .fd = ctx->verbs.context.async_fd, .events = POLLIN };
-	struct ib_uverbs_async_event_desc desc;
-	int rc, flags;
+	struct pollfd pfd = { .fd = fd, .events = POLLIN };
+	int n, error;
 
-	while ((rc = try_get(ctx, &desc)) == -EAGAIN) {
-		flags = fcntl(pfd.fd, F_GETFL);
+	if (iw_fault(IW_FAULT_SYSCALL))
+		return -EINTR;
+	pthread_setcancelstate(cancel, NULL);
+	n = poll(&pfd, 1, -1);
+	error = errno;
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+	if (n >= 0)
+		return 0;
+	return error == EINTR && iw_may_restart() ? 0 : -error;
+}
+
+static int get(struct soft_context *ctx, struct ib_uverbs_async_event_desc *desc, int cancel)
+{
+	int rc, flags, fd = ctx->verbs.context.async_fd;
+
+	while ((rc = try_get(ctx, desc)) == -EAGAIN) {
+		flags = fcntl(fd, F_GETFL);
 		if (flags < 0)
 			return -errno;
 		if (flags & O_NONBLOCK)
 			return -EAGAIN;
-		if (iw_fault(IW_FAULT_SYSCALL))
-			return -EINTR;
-		if (poll(&pfd, 1, -1) < 0)
-			return -errno;
+		rc = wait_for_one(fd, cancel);
+		if (rc)
+			return rc;
 	}
+	return rc;
+}
+
+int soft_async_get(struct soft_context *ctx, struct ibv_async_event *event)
+{
+	struct ib_uverbs_async_event_desc desc;
+	int rc, cancel = iw_cancel_disable();
+
+	rc = get(ctx, &desc, cancel);
+	iw_cancel_restore(&cancel);
 	if (rc)
 		return rc;
 	event->event_type = (enum ibv_event_type)desc.event_type;

@@ -11,6 +11,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "base/cancel.h"
 #include "base/device_choice.h"
 #include "driver/soft/soft_conn.h"
 #include "driver/soft/soft_dev.h"
@@ -111,6 +112,8 @@ static int id_new(struct iw_cm_id *id, void *arg, void **drv)
 
 static void id_gone(struct iw_cm_id *id, void *drv)
 {
+	IW_UNCANCELLED;
+
 	soft_conn_gone(drv);
 }
 
@@ -149,6 +152,7 @@ static int bind_addr(struct iw_cm_id *id, void *drv, const struct sockaddr *addr
 {
 	struct soft_conn *conn = drv;
 	int ret = soft_conn_check(conn);
+	IW_UNCANCELLED;
 
 	if (ret)
 		return ret;
@@ -195,6 +199,7 @@ static int resolve_addr(struct iw_cm_id *id, void *drv, const struct sockaddr *s
 	const struct iw_cm_event ev = { .type = IW_CM_EVENT_ADDR };
 	struct soft_conn *conn = drv;
 	int ret = soft_conn_check(conn);
+	IW_UNCANCELLED;
 
 	if (ret)
 		return ret;
@@ -217,6 +222,7 @@ static int resolve_route(struct iw_cm_id *id, void *drv, int timeout_ms)
 	const struct iw_cm_event ev = { .type = IW_CM_EVENT_ROUTE };
 	struct soft_conn *conn = drv;
 	int ret = soft_conn_check(conn);
+	IW_UNCANCELLED;
 
 	if (ret)
 		return ret;
@@ -239,6 +245,7 @@ static int query(struct iw_cm_id *id, void *drv, struct iw_cm_addr_info *info)
 	struct soft_conn *conn = drv;
 	struct soft_device *dev;
 	int ret = soft_conn_check(conn);
+	IW_UNCANCELLED;
 
 	if (ret)
 		return ret;
@@ -354,6 +361,7 @@ static int modify_qp(struct iw_cm_id *id, void *drv, void *qp, enum iw_qp_state 
 	};
 	struct ibv_qp_attr attr = { .port_num = 1 };
 	int ret = soft_conn_check(drv), mask = IBV_QP_STATE;
+	IW_UNCANCELLED;
 
 	if (ret)
 		return ret;
@@ -400,6 +408,7 @@ static int init_qp_attr(struct iw_cm_id *id, void *drv, void *qp_attr, int *mask
 static int soft_listen(struct iw_cm_id *id, void *drv, int backlog)
 {
 	int ret = soft_conn_check(drv);
+	IW_UNCANCELLED;
 
 	return ret ? ret : soft_listen_start(drv, backlog);
 }
@@ -407,6 +416,7 @@ static int soft_listen(struct iw_cm_id *id, void *drv, int backlog)
 static int soft_connect(struct iw_cm_id *id, void *drv, const struct iw_cm_conn_param *param)
 {
 	int ret = soft_conn_check(drv);
+	IW_UNCANCELLED;
 
 	return ret ? ret : soft_active_connect(drv, param);
 }
@@ -414,6 +424,7 @@ static int soft_connect(struct iw_cm_id *id, void *drv, const struct iw_cm_conn_
 static int soft_accept(struct iw_cm_id *id, void *drv, const struct iw_cm_conn_param *param)
 {
 	int ret = soft_conn_check(drv);
+	IW_UNCANCELLED;
 
 	return ret ? ret : soft_passive_accept(drv, param);
 }
@@ -421,6 +432,7 @@ static int soft_accept(struct iw_cm_id *id, void *drv, const struct iw_cm_conn_p
 static int soft_reject(struct iw_cm_id *id, void *drv, const void *private_data, size_t len)
 {
 	int ret = soft_conn_check(drv);
+	IW_UNCANCELLED;
 
 	return ret ? ret : soft_passive_reject(drv, private_data, len);
 }
@@ -428,6 +440,7 @@ static int soft_reject(struct iw_cm_id *id, void *drv, const void *private_data,
 static int soft_disconnect(struct iw_cm_id *id, void *drv, bool abrupt)
 {
 	int ret = soft_conn_check(drv);
+	IW_UNCANCELLED;
 
 	return ret ? ret : soft_conn_disconnect(drv, abrupt);
 }

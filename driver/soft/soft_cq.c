@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cancel.h"
 #include "driver/soft/soft_dev.h"
 #include "driver/soft/soft_pset.h"
 
@@ -69,8 +70,11 @@ int soft_cq_poll(struct soft_cq *cq, int n, struct ibv_wc *wc)
 
 	if (looks_empty(cq)) {
 		set = __atomic_load_n(&cq->pset, __ATOMIC_ACQUIRE);
-		if (set)
+		if (set) {
+			IW_UNCANCELLED;
+
 			soft_pset_drive(set);
+		}
 		if (looks_empty(cq))
 			return 0;
 	}
@@ -244,18 +248,16 @@ static void fini(struct soft_cq *cq)
 int soft_cq_destroy(struct soft_cq *cq)
 {
 	struct soft_context *ctx = cq->ctx;
-	int cancel;
+	IW_UNCANCELLED;
 
 	if (__atomic_load_n(&cq->qps, __ATOMIC_ACQUIRE))
 		return -EBUSY;
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
 	if (cq->channel)
 		soft_channel_leave(cq->channel, cq);
 	soft_async_purge(ctx, &cq->ibv);
 	wait_for_acks(cq);
 	fini(cq);
 	soft_context_put(ctx);
-	pthread_setcancelstate(cancel, NULL);
 	return 0;
 }
 

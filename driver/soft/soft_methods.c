@@ -4,6 +4,7 @@
  * call. All of ibv_context_ops are set, for some are called unchecked; of the
  * extended ones those that we have, for NULL means "not supported".
  */
+#include "base/cancel.h"
 #include "driver/soft/soft_cq.h"
 #include "driver/soft/soft_dialect.h"
 #include "driver/soft/soft_mr.h"
@@ -22,6 +23,7 @@ static struct ibv_mw *alloc_mw(struct ibv_pd *pd, enum ibv_mw_type type)
 {
 	struct soft_mw *mw;
 	int rc = soft_context_check(pd->context);
+	IW_UNCANCELLED;
 
 	if (!rc)
 		rc = soft_mw_alloc(iw_container_of(pd, struct soft_pd, ibv), type, &mw);
@@ -31,6 +33,7 @@ static struct ibv_mw *alloc_mw(struct ibv_pd *pd, enum ibv_mw_type type)
 static int dealloc_mw(struct ibv_mw *mw)
 {
 	int rc = soft_context_check(mw->context);
+	IW_UNCANCELLED;
 
 	return soft_positive(rc ? rc : soft_mw_dealloc(mw_of(mw)));
 }

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/cancel.h"
 #include "driver/soft/soft_qp.h"
 
 #define ATOMIC_LEN 8
@@ -251,6 +252,7 @@ void soft_sq_unlock(struct soft_qp *qp)
 int soft_sq_post(struct soft_qp *qp, struct ibv_send_wr *wr, struct ibv_send_wr **bad)
 {
 	int rc = 0;
+	IW_UNCANCELLED;
 
 	iw_lock(&qp->sq.lock);
 	for (; wr && !rc; wr = rc ? wr : wr->next)

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/cancel.h"
 #include "driver/soft/soft_dev.h"
 #include "driver/soft/soft_mr.h"
 #include "driver/soft/soft_rq.h"
@@ -81,11 +82,10 @@ static void wait_for_acks(struct soft_srq *srq)
 int soft_srq_destroy(struct soft_srq *srq)
 {
 	struct soft_context *ctx = srq->ctx;
-	int cancel;
+	IW_UNCANCELLED;
 
 	if (__atomic_load_n(&srq->qps, __ATOMIC_ACQUIRE))
 		return -EBUSY;
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
 	soft_async_purge(ctx, &srq->ibv);
 	wait_for_acks(srq);
 	soft_rq_fini(&srq->rq);
@@ -94,6 +94,5 @@ int soft_srq_destroy(struct soft_srq *srq)
 	soft_pd_put(srq->pd);
 	free(srq);
 	soft_context_put(ctx);
-	pthread_setcancelstate(cancel, NULL);
 	return 0;
 }

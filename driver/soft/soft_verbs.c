@@ -5,6 +5,7 @@
  */
 #include "driver/soft/soft_verbs.h"
 
+#include "base/cancel.h"
 #include "driver/soft/soft_cq.h"
 #include "driver/soft/soft_dialect.h"
 #include "driver/soft/soft_mr.h"
@@ -44,6 +45,7 @@ struct ibv_context *soft_ibv_open_device(struct ibv_device *dev)
 int soft_ibv_close_device(struct ibv_context *ctx)
 {
 	int rc = soft_context_check(ctx);
+	IW_UNCANCELLED;
 
 	return soft_minus_one(rc ? rc : soft_context_close(soft_context_of(ctx)));
 }
@@ -162,6 +164,7 @@ struct ibv_mr *soft_ibv_reg_mr(struct ibv_pd *pd, void *addr, size_t length, uin
 {
 	struct soft_mr *mr;
 	int rc = soft_context_check(pd->context);
+	IW_UNCANCELLED;
 
 	if (!rc)
 		rc = soft_mr_reg(pd_of(pd), addr, length, iova, access, &mr);
@@ -171,6 +174,7 @@ struct ibv_mr *soft_ibv_reg_mr(struct ibv_pd *pd, void *addr, size_t length, uin
 int soft_ibv_dereg_mr(struct ibv_mr *mr)
 {
 	int rc = soft_context_check(mr->context);
+	IW_UNCANCELLED;
 
 	return soft_positive(rc ? rc : soft_mr_dereg(mr_of(mr)));
 }
@@ -181,6 +185,7 @@ struct ibv_comp_channel *soft_ibv_create_comp_channel(struct ibv_context *ctx)
 {
 	struct soft_channel *channel;
 	int rc = soft_context_check(ctx);
+	IW_UNCANCELLED;
 
 	if (!rc)
 		rc = soft_channel_create(soft_context_of(ctx), &channel);
@@ -190,6 +195,7 @@ struct ibv_comp_channel *soft_ibv_create_comp_channel(struct ibv_context *ctx)
 int soft_ibv_destroy_comp_channel(struct ibv_comp_channel *channel)
 {
 	int rc = soft_context_check(channel->context);
+	IW_UNCANCELLED;
 
 	return soft_positive(rc ? rc : soft_channel_destroy(channel_of(channel)));
 }
@@ -303,6 +309,7 @@ struct ibv_qp *soft_ibv_create_qp(struct ibv_pd *pd, struct ibv_qp_init_attr *at
 int soft_ibv_modify_qp(struct ibv_qp *qp, struct ibv_qp_attr *attr, int mask)
 {
 	int rc = soft_context_check(qp->context);
+	IW_UNCANCELLED;
 
 	return soft_positive(rc ? rc : soft_qp_modify(soft_qp_of(qp), attr, mask));
 }
