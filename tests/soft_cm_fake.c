@@ -16,6 +16,7 @@ int fake_attach_error;
 bool fake_end_in_attach;
 unsigned int fake_generation = 1;
 unsigned int fake_attached;
+unsigned int fake_released;
 struct soft_stream fake_stream;
 
 /* ------------------------------------------------------------------ Device */
@@ -195,6 +196,11 @@ void soft_qp_close(struct soft_qp *qp, unsigned int ms)
 void soft_qp_abort(struct soft_qp *qp)
 {
 	end(qp, 0);
+}
+
+void soft_qp_release(struct soft_qp *qp)
+{
+	__atomic_add_fetch(&fake_released, 1, __ATOMIC_ACQ_REL);
 }
 
 /* --------------------------------------------------------------------- Ids */

@@ -21,6 +21,7 @@ extern int fake_attach_error;	       /* returned by the next attach */
 extern bool fake_end_in_attach;	       /* the stream ends before attach returns */
 extern unsigned int fake_generation;   /* what soft_generation() says */
 extern unsigned int fake_attached;     /* streams that live; atomic */
+extern unsigned int fake_released;     /* that may send unasked; atomic */
 extern struct soft_stream fake_stream; /* of the last attach */
 int fake_qp_refs(void);		       /* that are held */
 

@@ -94,6 +94,36 @@ Test(soft_listen, accept__client_and_server, .init = setup)
 	finish(id);
 }
 
+Test(soft_listen, accept__a_silent_client_may_be_spoken_to, .init = setup)
+{
+	struct iw_cm_id *id;
+	int fd = ask(&siw);
+
+	id = child(0);
+	cr_assert_eq(iw_cm_accept(id, &answer), 0);
+	cr_assert_eq(established(1)->status, 0);
+	cr_assert_eq(__atomic_load_n(&fake_released, __ATOMIC_ACQUIRE), 0);
+	fake_wait_for(__atomic_load_n(&fake_released, __ATOMIC_ACQUIRE) == 1);
+	close(fd);
+	finish(id);
+}
+
+Test(soft_listen, accept__a_client_that_speaks_is_waited_for_no_more, .init = setup)
+{
+	struct iw_cm_id *id;
+	int fd = ask(&siw);
+
+	id = child(0);
+	cr_assert_eq(iw_cm_accept(id, &answer), 0);
+	peer_read_frame(fd, true);
+	cr_assert_eq(established(1)->status, 0);
+	peer_send_rtr(fd);
+	usleep((SOFT_CM_FIRST_MS + 100) * 1000);
+	cr_assert_eq(__atomic_load_n(&fake_released, __ATOMIC_ACQUIRE), 0);
+	close(fd);
+	finish(id);
+}
+
 Test(soft_listen, accept__peer_to_peer_waits_for_the_first_fpdu, .init = setup)
 {
 	struct mpa_frame request = siw, reply;

@@ -91,6 +91,10 @@ void soft_conn_unlock(struct soft_conn *conn, struct soft_after *after)
 		soft_qp_abort(after->abort);
 		soft_qp_put(after->abort);
 	}
+	if (after->release) {
+		soft_qp_release(after->release);
+		soft_qp_put(after->release);
+	}
 	if (after->put)
 		soft_qp_put(after->put);
 	if (after->drain)
@@ -194,6 +198,10 @@ static void timed_out(struct soft_conn *conn, struct soft_after *after)
 		conn->why = -ETIMEDOUT;
 		soft_qp_get(conn->qp);
 		after->abort = conn->qp;
+		break;
+	case SOFT_CONN_STREAMING:
+		soft_qp_get(conn->qp);
+		after->release = conn->qp;
 		break;
 	default:
 		break;
@@ -323,6 +331,8 @@ static void established(struct soft_conn *conn, struct soft_after *after)
 	conn->setup = NULL;
 	if (conn->ended)
 		closed(conn, after);
+	else if (conn->passive && !conn->got_fpdu)
+		soft_conn_time(conn, SOFT_CM_FIRST_MS);
 }
 
 /* ------------------------------------------------------------ Tie to the QP */
@@ -336,6 +346,8 @@ static void first_fpdu(void *owner)
 	conn->got_fpdu = true;
 	if (conn->phase == SOFT_CONN_RTR_DUE)
 		established(conn, &after);
+	else if (conn->phase == SOFT_CONN_STREAMING)
+		soft_conn_quiet(conn);
 	soft_conn_unlock(conn, &after);
 }
 

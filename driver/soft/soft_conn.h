@@ -79,7 +79,8 @@ struct soft_conn {
 /* What is owed once the lock is released. */
 struct soft_after {
 	bool drain;
-	struct soft_qp *abort; /* with a reference */
+	struct soft_qp *abort;	 /* with a reference */
+	struct soft_qp *release; /* with a reference */
 	struct soft_qp *put;
 };
 

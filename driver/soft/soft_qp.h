@@ -151,6 +151,8 @@ void soft_qp_put(struct soft_qp *qp);
  */
 int soft_qp_attach(struct soft_qp *qp, const struct soft_stream *stream,
 		   const struct soft_owner_ops *ops, void *owner);
+/* A responder may send although nothing came yet. */
+void soft_qp_release(struct soft_qp *qp);
 /* What the stream still allows: all posted work is sent first, at most for @ms. */
 void soft_qp_close(struct soft_qp *qp, unsigned int ms);
 /* At once. */

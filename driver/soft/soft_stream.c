@@ -222,6 +222,12 @@ void soft_qp_progress(struct soft_qp *qp, uint32_t events)
 	soft_qp_settle(qp);
 }
 
+void soft_qp_release(struct soft_qp *qp)
+{
+	soft_tx_release(qp);
+	soft_qp_settle(qp);
+}
+
 /* ---- the end */
 
 void soft_qp_fail(struct soft_qp *qp, const struct soft_failure *why)
