@@ -463,6 +463,21 @@ Test(soft_mr, mw1__bind_rebind_unbind, .init = init, .fini = fini)
 	cr_assert_eq(soft_mw_dealloc(mw), 0);
 }
 
+Test(soft_mr, mw__bind_with_local_write, .init = init, .fini = fini)
+{
+	struct soft_mr *mr = reg(ALL);
+	struct soft_mw *mw = window(IBV_MW_TYPE_1);
+	struct ibv_mw_bind_info part =
+		info(mr, 0, 50, IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_REMOTE_WRITE);
+	uint32_t rkey = 0;
+
+	cr_assert_eq(soft_mw_bind(mw, QP, &part, &rkey), 0);
+	cr_assert_eq(remote(rkey, addr_of(0), 50, IBV_ACCESS_REMOTE_WRITE), SOFT_MEM_OK);
+	cr_assert_eq(remote(rkey, addr_of(0), 50, IBV_ACCESS_REMOTE_READ), SOFT_MEM_ACCESS);
+	cr_assert_eq(soft_mw_dealloc(mw), 0);
+	cr_assert_eq(soft_mr_dereg(mr), 0);
+}
+
 Test(soft_mr, mw__refused_binds, .init = init, .fini = fini)
 {
 	struct soft_mr *mr = reg(ALL), *plain = reg(LOCAL | REMOTE),
@@ -481,7 +496,6 @@ Test(soft_mr, mw__refused_binds, .init = init, .fini = fini)
 		{ info(mr, (size_t)-1, 1, 0), -EINVAL },
 		{ info(mr, 1, SIZE_MAX, 0), -EINVAL },
 		{ info(mr, 0, 1, IBV_ACCESS_MW_BIND), -EINVAL },
-		{ info(mr, 0, 1, LOCAL), -EINVAL },
 		{ { .length = 1 }, -EINVAL },
 		{ info(foreign, 0, 1, 0), -EINVAL },
 		{ info(plain, 0, 1, 0), -EACCES },

@@ -183,6 +183,18 @@ Test(qp, modify__err_cuts_the_stream)
 	cr_assert_eq(fake.words_len, 0);
 }
 
+/* A program that moves its own queue pair does so when the connection stands already. */
+Test(qp, modify__walk_under_a_stream_changes_nothing)
+{
+	cr_assert_eq(fake_attach(plain, SOCK_STREAM), 0);
+	cr_assert_eq(modify(IBV_QPS_INIT), 0);
+	cr_assert_eq(modify(IBV_QPS_RTR), 0);
+	cr_assert_eq(fake.qp->state, IBV_QPS_RTS);
+	cr_assert_eq(modify(IBV_QPS_RTS), 0);
+	cr_assert_eq(modify(IBV_QPS_ERR), 0);
+	cr_assert_eq(modify(IBV_QPS_RTR), -EINVAL);
+}
+
 Test(qp, modify__sqe_terminates)
 {
 	cr_assert_eq(fake_attach(plain, SOCK_STREAM), 0);

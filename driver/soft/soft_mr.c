@@ -208,7 +208,9 @@ static int check_bind(const struct soft_region *window, const struct ibv_mw_bind
 	const struct soft_region *region;
 	uint64_t offset;
 
-	if (info->mw_access_flags & ~(unsigned int)(REMOTE_MASK | IBV_ACCESS_ZERO_BASED))
+	/* LOCAL_WRITE: programs say it as they do for a region; it is the region's to give. */
+	if (info->mw_access_flags &
+	    ~(unsigned int)(REMOTE_MASK | IBV_ACCESS_ZERO_BASED | IBV_ACCESS_LOCAL_WRITE))
 		return -EINVAL;
 	if (!info->mr)
 		return -EINVAL;

@@ -17,11 +17,14 @@
 	(1 << IBV_QPS_RESET | 1 << IBV_QPS_INIT | 1 << IBV_QPS_RTR | 1 << IBV_QPS_RTS | \
 	 1 << IBV_QPS_SQD | 1 << IBV_QPS_SQE | 1 << IBV_QPS_ERR)
 
-/* From which states each may be asked for. RTS itself comes with the stream. */
+/*
+ * From which states each may be asked for. RTS itself comes with the stream. A program that
+ * moves its own queue pair may walk it from INIT to RTS when the stream is there already.
+ */
 static const uint8_t legal_from[] = {
 	[IBV_QPS_RESET] = ANY_STATE,
-	[IBV_QPS_INIT] = 1 << IBV_QPS_RESET | 1 << IBV_QPS_INIT,
-	[IBV_QPS_RTR] = 1 << IBV_QPS_INIT | 1 << IBV_QPS_RTR,
+	[IBV_QPS_INIT] = 1 << IBV_QPS_RESET | 1 << IBV_QPS_INIT | 1 << IBV_QPS_RTS,
+	[IBV_QPS_RTR] = 1 << IBV_QPS_INIT | 1 << IBV_QPS_RTR | 1 << IBV_QPS_RTS,
 	[IBV_QPS_RTS] = 1 << IBV_QPS_RTS,
 	[IBV_QPS_SQD] = 1 << IBV_QPS_RTS | 1 << IBV_QPS_SQD,
 	[IBV_QPS_SQE] = 1 << IBV_QPS_RTS | 1 << IBV_QPS_SQE,
@@ -306,7 +309,7 @@ int soft_qp_modify(struct soft_qp *qp, const struct ibv_qp_attr *attr, int mask)
 	rc = check_modify(qp, attr, mask);
 	if (!rc) {
 		remember(qp, attr, mask);
-		if (mask & IBV_QP_STATE &&
+		if (mask & IBV_QP_STATE && qp->state != IBV_QPS_RTS &&
 		    (attr->qp_state == IBV_QPS_INIT || attr->qp_state == IBV_QPS_RTR))
 			soft_qp_set_state(qp, attr->qp_state);
 	}
