@@ -159,6 +159,20 @@ FAULT(response, second_segment_too_long, TERM_DDP_BOUNDS, .sq = IBV_WC_GENERAL_E
 	put_response(wqe, 200, 57, true);
 }
 
+FAULT(response, continues_elsewhere, TERM_DDP_BOUNDS, .sq = IBV_WC_GENERAL_ERR, .placed = true)
+{
+	struct soft_swqe *wqe = read_into(&all);
+
+	put_response(wqe, 0, 200, false);
+	put_response(wqe, 204, 52, true);
+}
+
+FAULT(response, continues_as_a_write, TERM_RDMAP_OPCODE, .sq = IBV_WC_GENERAL_ERR, .placed = true)
+{
+	put_response(read_into(&all), 0, 200, false);
+	put_write(all.mr->ibv.rkey, to_of(&all) + 200, 8);
+}
+
 FAULT(response, into_a_sink_that_is_gone, TERM_DDP_LOCAL, .sq = IBV_WC_LOC_PROT_ERR,
       .event = IBV_EVENT_QP_ACCESS_ERR)
 {

@@ -223,6 +223,14 @@ static int check_single(struct soft_rx_call *call, const struct rdmap_op_info *i
 	return soft_rx_fault(call, code);
 }
 
+/* Of a segment that does not go on with the tagged message in work. */
+static int fault_tagged(struct soft_rx_call *call, enum rdmap_term code)
+{
+	if (call->qp->rx.tagged_op == RDMAP_READ_RESPONSE)
+		return fault_read(call, code);
+	return soft_rx_fault(call, code);
+}
+
 /* Segments of a tagged message follow one on the other, and none comes between. */
 static int check_tagged_order(struct soft_rx_call *call)
 {
@@ -230,11 +238,11 @@ static int check_tagged_order(struct soft_rx_call *call)
 
 	if (rx->in_tagged) {
 		if (soft_rx_op(call) != rx->tagged_op)
-			return soft_rx_fault(call, TERM_RDMAP_OPCODE);
+			return fault_tagged(call, TERM_RDMAP_OPCODE);
 		if (rx->ddp.stag != rx->tagged_stag)
-			return soft_rx_fault(call, TERM_DDP_STAG);
+			return fault_tagged(call, TERM_DDP_STAG);
 		if (rx->ddp.to != rx->tagged_to)
-			return soft_rx_fault(call, TERM_DDP_BOUNDS);
+			return fault_tagged(call, TERM_DDP_BOUNDS);
 		return 0;
 	}
 	rx->in_tagged = true;
