@@ -4,6 +4,7 @@ include tests/vm.mk
 include tests/driver-vm.mk
 include tests/api.mk
 include tests/soft-stress.mk
+include tests/hostile.mk
 
 # Comes before Criterion's own main() where that cannot run.
 CRITERION_LIBS = tests/libplainmain.la @CRITERION_LIBS@
