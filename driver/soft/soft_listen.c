@@ -21,13 +21,21 @@
 
 /* ------------------------------------------------------------ Pending list */
 
-static void list(struct soft_conn *listener, struct soft_conn *conn)
+/* -ESHUTDOWN: the listener was stopped, and nobody will look at its list again. */
+static int list(struct soft_conn *listener, struct soft_conn *conn)
 {
-	iw_assert_held(&listener->lock);
-	soft_conn_get(conn);
-	conn->listed = true;
-	TAILQ_INSERT_TAIL(&listener->pending, conn, pending_link);
-	listener->npending++;
+	int ret = -ESHUTDOWN;
+
+	iw_lock(&listener->lock);
+	if (listener->phase == SOFT_CONN_LISTENING) {
+		soft_conn_get(conn);
+		conn->listed = true;
+		TAILQ_INSERT_TAIL(&listener->pending, conn, pending_link);
+		listener->npending++;
+		ret = 0;
+	}
+	iw_unlock(&listener->lock);
+	return ret;
 }
 
 /* The list's reference becomes the caller's. */
@@ -162,6 +170,19 @@ void soft_listen_stop(struct soft_conn *conn)
 
 /* -------------------------------------------------------------------- TCP in */
 
+static int await_request(struct soft_conn *conn)
+{
+	int ret;
+
+	iw_lock(&conn->lock);
+	conn->setup = iw_calloc(1, sizeof(*conn->setup));
+	ret = conn->setup ? soft_conn_watch(conn, EPOLLIN | EPOLLRDHUP) : -ENOMEM;
+	if (!ret)
+		soft_conn_time(conn, SOFT_CM_REQUEST_MS);
+	iw_unlock(&conn->lock);
+	return ret;
+}
+
 /* A new handshake on @fd, which it owns. */
 static void handshake_new(struct soft_conn *listener, int fd)
 {
@@ -176,15 +197,9 @@ static void handshake_new(struct soft_conn *listener, int fd)
 	conn->listener = listener;
 	conn->fd = fd;
 	conn->opts = listener->opts;
-	iw_lock(&listener->lock);
-	list(listener, conn);
-	iw_unlock(&listener->lock);
-	iw_lock(&conn->lock);
-	conn->setup = iw_calloc(1, sizeof(*conn->setup));
-	ret = conn->setup ? soft_conn_watch(conn, EPOLLIN | EPOLLRDHUP) : -ENOMEM;
+	ret = list(listener, conn);
 	if (!ret)
-		soft_conn_time(conn, SOFT_CM_REQUEST_MS);
-	iw_unlock(&conn->lock);
+		ret = await_request(conn);
 	if (ret)
 		drop(conn);
 	else
