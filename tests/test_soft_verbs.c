@@ -401,6 +401,8 @@ Test(soft_verbs, cq__dialects, .init = init, .fini = fini)
 	struct ibv_comp_channel *channel = soft_ibv_create_comp_channel(ctx);
 	struct ibv_cq *cq = soft_ibv_create_cq(ctx, 16, &fake, channel, 0), *ready;
 	struct ibv_cq_init_attr_ex ex = { .cqe = 16 };
+	struct ibv_context other = { 0 };
+	struct ibv_comp_channel foreign = { .context = &other };
 	void *cq_context = NULL;
 	struct ibv_wc wc;
 
@@ -417,6 +419,7 @@ Test(soft_verbs, cq__dialects, .init = init, .fini = fini)
 	fake.rc = 0;
 	null(soft_ibv_create_cq(ctx, 16, NULL, NULL, 1), EINVAL);
 	null(soft_ibv_create_cq(ctx, 16, NULL, NULL, -1), EINVAL);
+	null(soft_ibv_create_cq(ctx, 16, NULL, &foreign, 0), EINVAL);
 	ex.comp_vector = 1;
 	null(ibv_create_cq_ex(ctx, &ex), EINVAL);
 	ex.comp_vector = 0;
@@ -486,6 +489,8 @@ Test(soft_verbs, qp__dialects, .init = init, .fini = fini)
 		.pd = pd,
 	};
 	struct ibv_qp *qp = soft_ibv_create_qp(pd, &init_attr);
+	struct ibv_context other = { 0 };
+	struct ibv_cq foreign_cq = { .context = &other };
 	struct ibv_recv_wr recv = { 0 }, *bad_recv = NULL;
 	struct ibv_send_wr send = { 0 }, *bad_send = NULL;
 	struct ibv_qp_attr attr;
@@ -504,6 +509,9 @@ Test(soft_verbs, qp__dialects, .init = init, .fini = fini)
 	ex.comp_mask = IBV_QP_INIT_ATTR_SEND_OPS_FLAGS;
 	null(ibv_create_qp_ex(ctx, &ex), EINVAL);
 	ex.comp_mask |= IBV_QP_INIT_ATTR_PD;
+	init_attr.recv_cq = &foreign_cq;
+	null(soft_ibv_create_qp(pd, &init_attr), EINVAL);
+	init_attr.recv_cq = NULL;
 
 	fail_with(-ENOMEM);
 	null(soft_ibv_create_qp(pd, &init_attr), ENOMEM);

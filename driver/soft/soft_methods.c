@@ -131,23 +131,12 @@ static struct ibv_cq_ex *create_cq_ex(struct ibv_context *ctx, struct ibv_cq_ini
 	struct soft_cq *cq;
 	int rc = soft_context_check(ctx);
 
-	if (!rc && attr->comp_vector >= (uint32_t)ctx->num_comp_vectors)
+	if (!rc && (attr->comp_vector >= (uint32_t)ctx->num_comp_vectors ||
+		    (attr->channel && attr->channel->context != ctx)))
 		rc = -EINVAL;
 	if (!rc)
 		rc = soft_cq_create_ex(soft_context_of(ctx), attr, &cq);
 	return rc ? soft_null(rc) : &cq->ex;
-}
-
-static struct ibv_qp *create_qp_ex(struct ibv_context *ctx, struct ibv_qp_init_attr_ex *attr)
-{
-	struct soft_qp *qp;
-	int rc = soft_context_check(ctx);
-
-	if (!rc && !(attr->comp_mask & IBV_QP_INIT_ATTR_PD && attr->pd))
-		rc = -EINVAL;
-	if (!rc)
-		rc = soft_qp_create(soft_context_of(ctx), attr, &qp);
-	return rc ? soft_null(rc) : &qp->ibv;
 }
 
 static struct ibv_srq *create_srq_ex(struct ibv_context *ctx, struct ibv_srq_init_attr_ex *attr)
@@ -237,6 +226,6 @@ void soft_verbs_methods(struct soft_context *ctx)
 	verbs->query_port = soft_ibv_query_port;
 	verbs->query_device_ex = query_device_ex;
 	verbs->create_cq_ex = create_cq_ex;
-	verbs->create_qp_ex = create_qp_ex;
+	verbs->create_qp_ex = soft_ibv_create_qp_ex;
 	verbs->create_srq_ex = create_srq_ex;
 }

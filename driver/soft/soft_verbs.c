@@ -206,7 +206,8 @@ struct ibv_cq *soft_ibv_create_cq(struct ibv_context *ctx, int cqe, void *cq_con
 	struct soft_cq *cq;
 	int rc = soft_context_check(ctx);
 
-	if (!rc && (comp_vector < 0 || comp_vector >= ctx->num_comp_vectors))
+	if (!rc && (comp_vector < 0 || comp_vector >= ctx->num_comp_vectors ||
+		    (channel && channel->context != ctx)))
 		rc = -EINVAL;
 	if (!rc)
 		rc = soft_cq_create(soft_context_of(ctx), cqe, cq_context,
@@ -282,6 +283,30 @@ int soft_ibv_destroy_srq(struct ibv_srq *srq)
 
 /* -------------------------------------------------------------- Queue pairs */
 
+/*
+ * The kernel finds objects by handle and misses those of other contexts. We would
+ * take a completion queue of another driver for one of ours.
+ */
+static bool is_of_context(const struct ibv_context *ctx, const struct ibv_qp_init_attr_ex *attr)
+{
+	return attr->comp_mask & IBV_QP_INIT_ATTR_PD && attr->pd && attr->pd->context == ctx &&
+	       (!attr->send_cq || attr->send_cq->context == ctx) &&
+	       (!attr->recv_cq || attr->recv_cq->context == ctx) &&
+	       (!attr->srq || attr->srq->context == ctx);
+}
+
+struct ibv_qp *soft_ibv_create_qp_ex(struct ibv_context *ctx, struct ibv_qp_init_attr_ex *attr)
+{
+	struct soft_qp *qp;
+	int rc = soft_context_check(ctx);
+
+	if (!rc && !is_of_context(ctx, attr))
+		rc = -EINVAL;
+	if (!rc)
+		rc = soft_qp_create(soft_context_of(ctx), attr, &qp);
+	return rc ? soft_null(rc) : &qp->ibv;
+}
+
 struct ibv_qp *soft_ibv_create_qp(struct ibv_pd *pd, struct ibv_qp_init_attr *attr)
 {
 	struct ibv_qp_init_attr_ex ex = {
@@ -295,15 +320,11 @@ struct ibv_qp *soft_ibv_create_qp(struct ibv_pd *pd, struct ibv_qp_init_attr *at
 		.comp_mask = IBV_QP_INIT_ATTR_PD,
 		.pd = pd,
 	};
-	struct soft_qp *qp;
-	int rc = soft_context_check(pd->context);
+	struct ibv_qp *qp = soft_ibv_create_qp_ex(pd->context, &ex);
 
-	if (!rc)
-		rc = soft_qp_create(soft_context_of(pd->context), &ex, &qp);
-	if (rc)
-		return soft_null(rc);
-	attr->cap = ex.cap;
-	return &qp->ibv;
+	if (qp)
+		attr->cap = ex.cap;
+	return qp;
 }
 
 int soft_ibv_modify_qp(struct ibv_qp *qp, struct ibv_qp_attr *attr, int mask)

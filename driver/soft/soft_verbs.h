@@ -52,6 +52,7 @@ int soft_ibv_query_srq(struct ibv_srq *srq, struct ibv_srq_attr *attr);
 int soft_ibv_destroy_srq(struct ibv_srq *srq);
 
 struct ibv_qp *soft_ibv_create_qp(struct ibv_pd *pd, struct ibv_qp_init_attr *attr);
+struct ibv_qp *soft_ibv_create_qp_ex(struct ibv_context *ctx, struct ibv_qp_init_attr_ex *attr);
 int soft_ibv_modify_qp(struct ibv_qp *qp, struct ibv_qp_attr *attr, int mask);
 int soft_ibv_query_qp(struct ibv_qp *qp, struct ibv_qp_attr *attr, int mask,
 		      struct ibv_qp_init_attr *init);
