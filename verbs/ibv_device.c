@@ -21,7 +21,6 @@
 #include "netlink/nl_link.h"
 #include "verbs/ibv_forward.h"
 
-/* IWSHIM_DEVICE: which devices the program sees. */
 /* A list that holds devices of both kinds; the program has @devices. */
 struct merged_list {
 	TAILQ_ENTRY(merged_list) link;
