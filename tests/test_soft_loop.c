@@ -423,6 +423,8 @@ Test(soft_linger, linger__without_memory_closes_at_once)
 {
 	int fd[2];
 
+	char heard = 0;
+
 	cr_assert_eq(soft_loop_start(), 0);
 	tcp_pair(fd);
 	for (unsigned long nth = 1; nth <= 2; nth++) {
@@ -431,6 +433,8 @@ Test(soft_linger, linger__without_memory_closes_at_once)
 		iw_fault_arm(IW_FAULT_ALLOC | IW_FAULT_SYSCALL, nth);
 		soft_loop_linger(copy, "x", 1, 1000);
 		cr_assert_eq(fcntl(copy, F_GETFD), -1);
+		cr_assert_eq(recv(fd[1], &heard, 1, MSG_DONTWAIT), nth == 1 ? 1 : -1,
+			     "the last words need no memory");
 	}
 	iw_fault_arm(0, 0);
 }

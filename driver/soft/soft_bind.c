@@ -84,7 +84,7 @@ void soft_addr_unmap(struct sockaddr_storage *addr)
 /* Best effort: a stream works without any of them. */
 static void set(int fd, int level, int name, int value)
 {
-	if (setsockopt(fd, level, name, &value, sizeof(value)))
+	if (iw_fault(IW_FAULT_SYSCALL) || setsockopt(fd, level, name, &value, sizeof(value)))
 		iw_debug("socket option %d/%d = %d: %s", level, name, value, strerror(errno));
 }
 
@@ -198,6 +198,8 @@ int soft_bind_names(int fd, struct sockaddr_storage *src, struct sockaddr_storag
 	struct sockaddr_storage local = { 0 }, peer = { 0 };
 	socklen_t len = sizeof(local);
 
+	if (iw_fault(IW_FAULT_SYSCALL))
+		return -ENOTCONN; /* a connection that was reset */
 	if (getsockname(fd, (struct sockaddr *)&local, &len))
 		return -errno;
 	len = sizeof(peer);

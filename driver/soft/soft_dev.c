@@ -142,7 +142,8 @@ static unsigned int read_mtu(int fd, const char *ifname)
 	struct ifreq request = { 0 };
 
 	iw_copy(request.ifr_name, sizeof(request.ifr_name) - 1, ifname, strlen(ifname));
-	if (fd < 0 || ioctl(fd, SIOCGIFMTU, &request) || request.ifr_mtu <= 0)
+	if (fd < 0 || iw_fault(IW_FAULT_SYSCALL) || ioctl(fd, SIOCGIFMTU, &request) ||
+	    request.ifr_mtu <= 0)
 		return DEFAULT_MTU;
 	return (unsigned int)request.ifr_mtu;
 }
@@ -247,7 +248,7 @@ static int refresh(void)
 		return -ENOBUFS;
 	if (getifaddrs(&all))
 		return -errno;
-	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	fd = iw_fault(IW_FAULT_SYSCALL) ? -1 : socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	rc = see_all(all, fd);

@@ -73,6 +73,8 @@ static int say(struct lingering *l)
 	ssize_t n;
 
 	while (l->sent < l->len) {
+		if (iw_fault(IW_FAULT_SYSCALL))
+			return -ENOBUFS;
 		n = send(l->fd, l->bytes + l->sent, l->len - l->sent, MSG_NOSIGNAL | MSG_DONTWAIT);
 		if (n > 0)
 			l->sent += (size_t)n;
@@ -90,6 +92,8 @@ static int discard(struct lingering *l)
 	ssize_t n;
 
 	for (unsigned int i = 0; i < DISCARD_CALLS; i++) {
+		if (iw_fault(IW_FAULT_SYSCALL))
+			return -ENOBUFS;
 		n = recv(l->fd, NULL, DISCARD_AT_ONCE, MSG_TRUNC | MSG_DONTWAIT);
 		if (!n)
 			return 0;
@@ -199,6 +203,17 @@ static struct lingering *oldest_if_full(void)
 	return l;
 }
 
+/* Without the means to wait: a peer that has nothing under way still hears the last words. */
+static void say_and_close(int fd, const void *bytes, size_t len)
+{
+	ssize_t n;
+
+	do
+		n = len ? send(fd, bytes, len, MSG_NOSIGNAL | MSG_DONTWAIT) : 0;
+	while (n < 0 && errno == EINTR);
+	close(fd);
+}
+
 void soft_loop_linger(int fd, const void *bytes, size_t len, unsigned int ms)
 {
 	struct lingering *l, *oldest;
@@ -206,7 +221,7 @@ void soft_loop_linger(int fd, const void *bytes, size_t len, unsigned int ms)
 
 	l = rc ? NULL : new_lingering(fd, bytes, len);
 	if (!l) {
-		close(fd);
+		say_and_close(fd, bytes, len);
 		return;
 	}
 	while ((oldest = oldest_if_full())) {

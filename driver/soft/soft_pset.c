@@ -270,7 +270,7 @@ static int sleep_for(struct sleep *sleep, struct pollfd *pfd, int cancel)
 
 	pthread_cleanup_push(leave_all, sleep);
 	pthread_setcancelstate(cancel, NULL);
-	n = poll(pfd, sleep->n + 1, -1);
+	n = iw_fault(IW_FAULT_SYSCALL) ? (errno = ENOMEM, -1) : poll(pfd, sleep->n + 1, -1);
 	error = errno;
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
 	pthread_cleanup_pop(0);

@@ -27,7 +27,8 @@ static void read_mss(struct soft_qp *qp)
 	socklen_t len = sizeof(int);
 	int mss = 0;
 
-	if (getsockopt(qp->stream.fd, IPPROTO_TCP, TCP_MAXSEG, &mss, &len) || mss <= 0)
+	if (iw_fault(IW_FAULT_SYSCALL) ||
+	    getsockopt(qp->stream.fd, IPPROTO_TCP, TCP_MAXSEG, &mss, &len) || mss <= 0)
 		mss = MSS_UNKNOWN;
 	qp->tx.mulpdu = (uint16_t)mpa_mulpdu((unsigned int)mss);
 	qp->tx.mss_age = 0;
