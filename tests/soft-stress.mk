@@ -5,3 +5,11 @@ tests_soft_transfer_stress_SOURCES = tests/soft/stress.h tests/soft/stress_conn.
 	tests/soft/stress_round.c tests/soft/transfer_stress.c
 tests_soft_transfer_stress_CFLAGS = $(AM_CFLAGS) $(VERBS_CFLAGS)
 tests_soft_transfer_stress_LDADD = librdmacm.la $(VERBS_LIBS)
+
+check_PROGRAMS += tests/soft/cm_stress
+tests_soft_cm_stress_SOURCES = tests/soft/cm_stress.c
+tests_soft_cm_stress_CFLAGS = $(AM_CFLAGS) $(VERBS_CFLAGS)
+tests_soft_cm_stress_LDADD = librdmacm.la $(VERBS_LIBS)
+
+TESTS += tests/soft/check_stress.sh
+EXTRA_DIST += tests/soft/check_stress.sh

@@ -62,10 +62,12 @@ void soft_conn_get(struct soft_conn *conn)
 
 void soft_conn_put(struct soft_conn *conn)
 {
-	struct iw_cm_id *id = conn->id;
+	struct iw_cm_id *id;
 
 	if (__atomic_sub_fetch(&conn->refs, 1, __ATOMIC_ACQ_REL))
 		return;
+	/* Not before: a handshake whose listener drops it may become a request meanwhile. */
+	id = conn->id;
 	iw_lock_fini(&conn->lock);
 	free(conn->setup);
 	free(conn);

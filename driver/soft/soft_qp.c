@@ -349,6 +349,7 @@ int soft_qp_post_recv(struct soft_qp *qp, struct ibv_recv_wr *wr, struct ibv_rec
 		*bad = wr;
 		return -EINVAL;
 	}
+	soft_qp_get(qp); /* as in soft_sq_post() */
 	rc = soft_rq_post(&qp->own_rq, wr, bad);
 	/* Posted before the flush took the queue's lock: it has found it; else we see ERR. */
 	if (__atomic_load_n(&qp->state, __ATOMIC_ACQUIRE) == IBV_QPS_ERR) {
@@ -356,6 +357,7 @@ int soft_qp_post_recv(struct soft_qp *qp, struct ibv_recv_wr *wr, struct ibv_rec
 		soft_qp_flush_recv(qp);
 		iw_unlock(&qp->rx.lock);
 	}
+	soft_qp_put(qp);
 	return rc;
 }
 

@@ -254,6 +254,8 @@ int soft_sq_post(struct soft_qp *qp, struct ibv_send_wr *wr, struct ibv_send_wr 
 	int rc = 0;
 	IW_UNCANCELLED;
 
+	/* Whoever sees the work complete may destroy the QP before we are through. */
+	soft_qp_get(qp);
 	iw_lock(&qp->sq.lock);
 	for (; wr && !rc; wr = rc ? wr : wr->next)
 		rc = post_one(qp, wr);
@@ -262,6 +264,7 @@ int soft_sq_post(struct soft_qp *qp, struct ibv_send_wr *wr, struct ibv_send_wr 
 	soft_sq_start(qp);
 	soft_sq_unlock(qp);
 	soft_qp_settle(qp);
+	soft_qp_put(qp);
 	return rc;
 }
 

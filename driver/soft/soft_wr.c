@@ -240,6 +240,7 @@ static int wr_complete(struct ibv_qp_ex *ex)
 
 	if (soft_context_check(qp->ibv.context))
 		return EACCES;
+	soft_qp_get(qp); /* as in soft_sq_post() */
 	check_batch(qp);
 	rc = qp->sq.wr_error;
 	if (rc)
@@ -248,6 +249,7 @@ static int wr_complete(struct ibv_qp_ex *ex)
 		soft_sq_start(qp);
 	soft_sq_unlock(qp);
 	soft_qp_settle(qp);
+	soft_qp_put(qp);
 	return rc;
 }
 
