@@ -443,7 +443,7 @@ static void *replace_listeners(void *arg)
 	unsigned int i;
 
 	while (!is_over()) {
-		usleep(1000 + random_below(&seed, 20000));
+		usleep(5000 + random_below(&seed, 150000));
 		i = random_below(&seed, LISTENERS);
 		old = listeners[i];
 		listeners[i] = new_listener(i, &seed);
