@@ -24,6 +24,16 @@ static inline uint32_t iw_min_u32(uint32_t a, uint32_t b)
 	return a < b ? a : b;
 }
 
+/* The least power of two that is not below @n, which is at most 2^31. */
+static inline uint32_t iw_power_of_two(uint32_t n)
+{
+	uint32_t size = 1;
+
+	while (size < n)
+		size *= 2;
+	return size;
+}
+
 /* Copy at most @room bytes; returns how many were copied. NULL with 0 is fine. */
 static inline size_t iw_copy(void *to, size_t room, const void *from, size_t len)
 {

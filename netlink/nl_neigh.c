@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "base/fault.h"
 #include "netlink/nl_ip.h"
 #include "netlink/nl_sock.h"
@@ -170,14 +171,6 @@ static int probe(int ifindex, const struct nl_ip *ip)
 	return rc == -EPERM ? probe_by_datagram(ifindex, ip) : rc;
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static void nap(int64_t ms)
 {
 	struct timespec nap = { .tv_nsec = (long)ms * 1000000 };
@@ -188,7 +181,7 @@ static void nap(int64_t ms)
 /* The probe runs: looks until it has ended, ever less often. */
 static int wait_for(int ifindex, const struct nl_ip *ip, int timeout_ms)
 {
-	int64_t until = now_ms() + timeout_ms, left, step = 1;
+	int64_t until = (int64_t)iw_now_ms() + timeout_ms, left, step = 1;
 	struct nl_neigh neigh;
 	int rc;
 
@@ -200,7 +193,7 @@ static int wait_for(int ifindex, const struct nl_ip *ip, int timeout_ms)
 			return 0;
 		if (!rc && neigh.state & NUD_FAILED)
 			return -EHOSTUNREACH;
-		left = until - now_ms();
+		left = until - (int64_t)iw_now_ms();
 		if (left <= 0)
 			return -ETIMEDOUT;
 		nap(left < step ? left : step);

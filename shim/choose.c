@@ -10,9 +10,9 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "base/device_choice.h"
 #include "base/lock.h"
 #include "base/log.h"
@@ -32,7 +32,7 @@ static enum iw_device_choice policy_read;
 static struct iw_lock bare_lock = IW_LOCK_STATIC; /* protects bare */
 static struct {
 	int ifindex; /* 0: free */
-	int64_t until_ms;
+	uint64_t until_ms;
 } bare[BARE_SLOTS];
 
 const char *shim_driver_name(enum iw_driver_kind kind)
@@ -105,18 +105,10 @@ int shim_choose_any(void)
 
 /* ---- interfaces */
 
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 static bool known_bare(int ifindex)
 {
 	bool found = false;
-	int64_t now = now_ms();
+	uint64_t now = iw_now_ms();
 
 	iw_lock(&bare_lock);
 	for (size_t i = 0; i < IW_ARRAY_SIZE(bare) && !found; i++)
@@ -140,7 +132,7 @@ static void remember_bare(int ifindex)
 			slot = i;
 	}
 	bare[slot].ifindex = ifindex;
-	bare[slot].until_ms = now_ms() + BARE_MS;
+	bare[slot].until_ms = iw_now_ms() + BARE_MS;
 	iw_unlock(&bare_lock);
 }
 

@@ -97,8 +97,8 @@ static int queue_request(struct soft_conn *conn, struct soft_setup *setup,
 	struct mpa_frame request;
 
 	setup->offer = (struct soft_offer){
-		.ird = (uint16_t)iw_min_u32(param->responder_resources, SOFT_MAX_RD_ATOM),
-		.ord = (uint16_t)iw_min_u32(param->initiator_depth, SOFT_MAX_RD_ATOM),
+		.ird = soft_setup_depth(param->responder_resources),
+		.ord = soft_setup_depth(param->initiator_depth),
 		.private_data = param->private_data,
 		.private_data_len = param->private_data_len,
 	};

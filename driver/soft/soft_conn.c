@@ -10,8 +10,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "base/clock.h"
 
 /* How much the loop may round a time: less than the shortest that is asked for. */
 #define TIMER_SLACK_MS 50
@@ -105,14 +106,6 @@ void soft_conn_unlock(struct soft_conn *conn, struct soft_after *after)
 
 /* -------------------------------------------------------- Watch and timer */
 
-static uint64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 static struct soft_conn *of_watch(struct soft_watch *watch)
 {
 	return iw_container_of(watch, struct soft_conn, watch);
@@ -146,7 +139,7 @@ static void timer_put(struct soft_timer *timer)
 void soft_conn_time(struct soft_conn *conn, unsigned int ms)
 {
 	iw_assert_held(&conn->lock);
-	conn->timer_due_ms = now_ms() + ms;
+	conn->timer_due_ms = iw_now_ms() + ms;
 	soft_timer_start(&conn->timer, ms);
 }
 
@@ -219,7 +212,7 @@ static void fire(struct soft_timer *timer)
 	soft_conn_lock(conn, &after);
 	phase = conn->phase;
 	/* Not if it was stopped, or started anew, while it fired. */
-	if (!conn->timer_due_ms || now_ms() + TIMER_SLACK_MS < conn->timer_due_ms)
+	if (!conn->timer_due_ms || iw_now_ms() + TIMER_SLACK_MS < conn->timer_due_ms)
 		phase = SOFT_CONN_IDLE;
 	else
 		timed_out(conn, &after);
@@ -304,11 +297,6 @@ static void closed(struct soft_conn *conn, struct soft_after *after)
 	append(conn, &close, after);
 }
 
-static uint16_t depth(uint16_t said)
-{
-	return (uint16_t)iw_min_u32(said, SOFT_MAX_RD_ATOM);
-}
-
 /* ATTACHING or RTR_DUE -> STREAMING. What the event says is in iw_cm.h. */
 static void established(struct soft_conn *conn, struct soft_after *after)
 {
@@ -322,8 +310,8 @@ static void established(struct soft_conn *conn, struct soft_after *after)
 		param.private_data = reply->private_data;
 		param.private_data_len = reply->private_data_len;
 		if (reply->enhanced) {
-			param.responder_resources = depth(reply->ord);
-			param.initiator_depth = depth(reply->ird);
+			param.responder_resources = soft_setup_depth(reply->ord);
+			param.initiator_depth = soft_setup_depth(reply->ird);
 		}
 	}
 	soft_conn_quiet(conn);

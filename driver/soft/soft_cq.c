@@ -13,15 +13,6 @@
 #include "driver/soft/soft_dev.h"
 #include "driver/soft/soft_pset.h"
 
-static uint32_t ring_size(int cqe)
-{
-	uint32_t size = 1;
-
-	while (size < (uint32_t)cqe)
-		size *= 2;
-	return size;
-}
-
 static struct ibv_wc *at(const struct soft_cq *cq, uint32_t index)
 {
 	return &cq->ring[index & (cq->size - 1)];
@@ -197,12 +188,12 @@ int soft_cq_create(struct soft_context *ctx, int cqe, void *cq_context,
 	cq = iw_calloc(1, sizeof(*cq));
 	if (!cq)
 		return -ENOMEM;
-	cq->ring = iw_calloc(ring_size(cqe), sizeof(*cq->ring));
+	cq->ring = iw_calloc(iw_power_of_two((uint32_t)cqe), sizeof(*cq->ring));
 	if (!cq->ring) {
 		free(cq);
 		return -ENOMEM;
 	}
-	init(cq, ctx, ring_size(cqe));
+	init(cq, ctx, iw_power_of_two((uint32_t)cqe));
 	cq->ibv.cq_context = cq_context;
 	if (channel) {
 		cq->channel = channel;
@@ -281,7 +272,7 @@ int soft_cq_resize(struct soft_cq *cq, int cqe)
 
 	if (rc)
 		return rc;
-	ring = iw_calloc(ring_size(cqe), sizeof(*ring));
+	ring = iw_calloc(iw_power_of_two((uint32_t)cqe), sizeof(*ring));
 	if (!ring)
 		return -ENOMEM;
 	unused = ring;
@@ -290,7 +281,7 @@ int soft_cq_resize(struct soft_cq *cq, int cqe)
 		rc = -EINVAL;
 	} else {
 		unused = cq->ring;
-		move_to(cq, ring, ring_size(cqe));
+		move_to(cq, ring, iw_power_of_two((uint32_t)cqe));
 	}
 	iw_unlock(&cq->lock);
 	free(unused);

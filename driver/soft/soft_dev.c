@@ -15,10 +15,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/cancel.h"
+#include "base/clock.h"
 #include "base/device_choice.h"
 #include "driver/soft/soft_async.h"
 #include "driver/soft/soft_fork.h"
@@ -224,14 +224,6 @@ static int see_all(const struct ifaddrs *all, int fd)
 	return rc;
 }
 
-static uint64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000 + 1;
-}
-
 static bool is_switched_off(void)
 {
 	return iw_device_choice() == IW_DEVICE_KERNEL;
@@ -255,7 +247,7 @@ static int refresh(void)
 	if (fd >= 0)
 		close(fd);
 	freeifaddrs(all);
-	table.addrs_ms = rc ? 0 : now_ms();
+	table.addrs_ms = rc ? 0 : iw_now_ms();
 	return rc;
 }
 
@@ -322,7 +314,7 @@ int soft_dev_by_addr(const struct sockaddr *addr, struct soft_device **dev)
 	if (is_switched_off() || !read_addr(addr, &ip, &scope))
 		return -ENODEV;
 	lock_table();
-	if (table.addrs_ms && now_ms() - table.addrs_ms < ADDRS_MS)
+	if (table.addrs_ms && iw_now_ms() - table.addrs_ms < ADDRS_MS)
 		found = find_addr(&ip, scope);
 	if (!found) {
 		rc = refresh();

@@ -284,11 +284,6 @@ void soft_listen_ready(struct soft_conn *listener)
 
 /* ------------------------------------------------------------------- Request */
 
-static uint16_t depth(uint16_t said)
-{
-	return (uint16_t)iw_min_u32(said, SOFT_MAX_RD_ATOM);
-}
-
 /* A child for the good Request of @conn, which is REQUESTED now. */
 static void hand_over(struct soft_conn *conn, struct soft_conn *listener)
 {
@@ -298,8 +293,8 @@ static void hand_over(struct soft_conn *conn, struct soft_conn *listener)
 		.param = {
 			.private_data = request->private_data,
 			.private_data_len = request->private_data_len,
-			.responder_resources = depth(request->ord),
-			.initiator_depth = depth(request->ird),
+			.responder_resources = soft_setup_depth(request->ord),
+			.initiator_depth = soft_setup_depth(request->ird),
 		},
 	};
 	int ret;

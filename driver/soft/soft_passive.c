@@ -37,8 +37,8 @@ static int queue_reply(struct soft_conn *conn, const struct iw_cm_conn_param *pa
 	struct mpa_frame reply;
 	int ret;
 
-	setup->offer.ird = (uint16_t)iw_min_u32(param->responder_resources, SOFT_MAX_RD_ATOM);
-	setup->offer.ord = (uint16_t)iw_min_u32(param->initiator_depth, SOFT_MAX_RD_ATOM);
+	setup->offer.ird = soft_setup_depth(param->responder_resources);
+	setup->offer.ord = soft_setup_depth(param->initiator_depth);
 	setup->offer.private_data = param->private_data;
 	setup->offer.private_data_len = param->private_data_len;
 	soft_setup_accept(&setup->peer, &setup->offer, &reply, &conn->stream);

@@ -34,21 +34,12 @@ static uint32_t count(const struct soft_rq *rq)
 	return rq->tail - rq->head;
 }
 
-static uint32_t ring_size(uint32_t max_wr)
-{
-	uint32_t size = 1;
-
-	while (size < max_wr)
-		size *= 2;
-	return size;
-}
-
 int soft_rq_init(struct soft_rq *rq, uint32_t max_wr, uint32_t max_sge)
 {
 	if (max_wr > SOFT_MAX_WR || max_sge > SOFT_MAX_SGE)
 		return -EINVAL;
 	memset(rq, 0, sizeof(*rq));
-	rq->size = ring_size(max_wr);
+	rq->size = iw_power_of_two(max_wr);
 	rq->max_wr = max_wr;
 	rq->max_sge = max_sge;
 	rq->ring = iw_calloc(rq->size, entry_size(rq));
@@ -156,7 +147,7 @@ int soft_rq_resize(struct soft_rq *rq, uint32_t max_wr)
 
 	if (!max_wr || max_wr > SOFT_MAX_WR)
 		return -EINVAL;
-	to.size = ring_size(max_wr);
+	to.size = iw_power_of_two(max_wr);
 	to.ring = iw_calloc(to.size, entry_size(&to));
 	if (!to.ring)
 		return -ENOMEM;

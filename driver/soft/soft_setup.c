@@ -90,7 +90,7 @@ static void accept_depths(const struct mpa_frame *request, const struct soft_off
 			  struct mpa_frame *reply, struct soft_stream *stream)
 {
 	if (request->ord != MPA_DEPTH_ELSEWHERE && request->ord > stream->ird)
-		stream->ird = (uint16_t)iw_min_u32(request->ord, SOFT_MAX_RD_ATOM);
+		stream->ird = soft_setup_depth(request->ord);
 	if (reply->rtr & MPA_RTR_READ && !stream->ird)
 		stream->ird = 1;
 	if (request->ird != MPA_DEPTH_ELSEWHERE)

@@ -55,6 +55,12 @@ struct soft_setup {
 	struct mpa_frame peer; /* valid once read; its private data lies in @in */
 };
 
+/* Reads in flight, of what a peer or a program says. */
+static inline uint16_t soft_setup_depth(uint16_t said)
+{
+	return (uint16_t)iw_min_u32(said, SOFT_MAX_RD_ATOM);
+}
+
 /* NULL, "" and what is not known mean auto. */
 enum soft_crc_policy soft_setup_crc_parse(const char *text);
 /* Of this process. */

@@ -17,14 +17,12 @@
 int soft_sq_init(struct soft_sq *sq, const struct ibv_qp_cap *cap)
 {
 	size_t local = sizeof(((struct soft_swqe *)0)->bind[0]);
-	uint32_t size = 1;
+	uint32_t size = iw_power_of_two(cap->max_send_wr);
 
 	if (local < cap->max_send_sge * sizeof(struct ibv_sge))
 		local = cap->max_send_sge * sizeof(struct ibv_sge);
 	if (local < cap->max_inline_data)
 		local = cap->max_inline_data;
-	while (size < cap->max_send_wr)
-		size *= 2;
 	memset(sq, 0, sizeof(*sq));
 	sq->stride = (uint32_t)((sizeof(struct soft_swqe) + local + 7) & ~(size_t)7);
 	sq->ring = iw_calloc(size, sq->stride);
@@ -53,10 +51,8 @@ void soft_sq_clear(struct soft_sq *sq)
 
 int soft_sq_set_ord(struct soft_sq *sq, uint16_t ord)
 {
-	uint32_t size = 1, *orq;
+	uint32_t size = iw_power_of_two(ord), *orq;
 
-	while (size < ord)
-		size *= 2;
 	orq = iw_calloc(size, sizeof(*orq));
 	if (!orq)
 		return -ENOMEM;

@@ -12,9 +12,9 @@
 #include <limits.h>
 #include <string.h>
 #include <sys/timerfd.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "driver/soft/soft_loop.h"
 
 #define DIGIT 6
@@ -32,14 +32,6 @@ static struct {
 	struct timer_list slots[LEVELS][SLOTS];
 	int fd;
 } wheel = { .lock = IW_LOCK_STATIC, .fd = -1 };
-
-static uint64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
 
 static unsigned int level_of(uint64_t due)
 {
@@ -132,7 +124,7 @@ int soft_timer_open(void)
 	for (unsigned int level = 0; level < LEVELS; level++)
 		for (unsigned int i = 0; i < SLOTS; i++)
 			TAILQ_INIT(&wheel.slots[level][i]);
-	wheel.time = now_ms();
+	wheel.time = iw_now_ms();
 	wheel.fd = fd;
 	iw_unlock(&wheel.lock);
 	return fd;
@@ -140,7 +132,7 @@ int soft_timer_open(void)
 
 void soft_timer_start(struct soft_timer *timer, unsigned int ms)
 {
-	uint64_t now = now_ms();
+	uint64_t now = iw_now_ms();
 
 	iw_lock(&wheel.lock);
 	if (timer->due_ms)
@@ -203,7 +195,7 @@ static void turn(void)
 
 void soft_timer_run(int fd)
 {
-	uint64_t expirations, now = now_ms();
+	uint64_t expirations, now = iw_now_ms();
 	ssize_t n;
 
 	n = read(fd, &expirations, sizeof(expirations));

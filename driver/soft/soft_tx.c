@@ -37,10 +37,8 @@ static void read_mss(struct soft_qp *qp)
 int soft_tx_init(struct soft_qp *qp)
 {
 	struct soft_tx *tx = &qp->tx;
-	uint32_t size = 1;
+	uint32_t size = iw_power_of_two(qp->stream.ird);
 
-	while (size < qp->stream.ird)
-		size *= 2;
 	memset(tx, 0, sizeof(*tx));
 	tx->irq = iw_calloc(size, sizeof(*tx->irq));
 	if (!tx->irq)
