@@ -24,7 +24,8 @@ static inline void iw_cancel_restore(const int *state)
 }
 
 /* A declaration: the rest of the block is not cancelled. */
-#define IW_UNCANCELLED \
-	const int iw_uncancelled __attribute__((cleanup(iw_cancel_restore))) = iw_cancel_disable()
+#define IW_UNCANCELLED                                                                 \
+	const int iw_uncancelled __attribute__((unused, cleanup(iw_cancel_restore))) = \
+		iw_cancel_disable()
 
 #endif
