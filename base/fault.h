@@ -19,6 +19,8 @@ enum iw_fault_kind {
 };
 
 extern int iw_fault_armed;
+/* For tests: hears of each site that is passed, armed, the @nth; @fails: this is it. */
+extern void (*iw_fault_hook)(unsigned long nth, bool fails);
 
 bool iw_fault_hit(enum iw_fault_kind kind);
 

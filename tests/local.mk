@@ -5,6 +5,7 @@ include tests/driver-vm.mk
 include tests/api.mk
 include tests/soft-stress.mk
 include tests/hostile.mk
+include tests/soft-faults.mk
 
 # Comes before Criterion's own main() where that cannot run.
 CRITERION_LIBS = tests/libplainmain.la @CRITERION_LIBS@

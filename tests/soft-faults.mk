@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+# Included by tests/local.mk: failures injected into sessions on the software
+# device, and forks in the middle of them. Our static libraries: the failures are
+# there, and sanitizers see all of it.
+check_PROGRAMS += tests/soft/fault_sweep
+TESTS += tests/soft/fault_sweep
+tests_soft_fault_sweep_SOURCES = tests/soft/fault_sweep.c tests/soft/sweep.h \
+	tests/soft/sweep_sessions.c
+tests_soft_fault_sweep_CFLAGS = $(AM_CFLAGS) $(VERBS_CFLAGS)
+tests_soft_fault_sweep_LDADD = $(IW_STATIC_LIBS)
