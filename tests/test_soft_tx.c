@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "driver/soft/crc32c.h"
 #include "driver/soft/wire.h"
 #include "soft_qp_fake.h"
 
@@ -375,6 +376,50 @@ Test(tx, respond__source_gone_terminates)
 	cr_assert_eq(fake_attach(plain, SOCK_STREAM), 0);
 	cr_assert_eq(respond(10, "0123456789", FAKE_STALE), 0);
 	expect_terminate(TERM_RDMAP_STAG);
+	cr_assert_eq(fake.event, IBV_EVENT_QP_REQ_ERR);
+}
+
+/* Checks the digests of the FPDUs that came, and forgets them. */
+static void check_digests(struct parser *p)
+{
+	size_t at = 0, size;
+
+	while (p->have - at >= 2) {
+		size = mpa_fpdu_size(wire_get16(p->buf + at));
+		if (p->have - at < size)
+			break;
+		cr_assert_eq(crc32c_load(p->buf + at + size - 4),
+			     crc32c_final(crc32c_update(CRC32C_INIT, p->buf + at, size - 4)));
+		at += size;
+	}
+	p->have -= at;
+	memmove(p->buf, p->buf + at, p->have);
+}
+
+Test(tx, respond__source_that_changes_fits_its_crc)
+{
+	static uint8_t data[1 << 20];
+	static struct parser p;
+	ssize_t n;
+
+	cr_assert_eq(fake_attach(digest, SOCK_STREAM), 0);
+	cr_assert_eq(respond(sizeof(data), data, FAKE_KEY), 0);
+	cr_assert(fake.wants_write);
+	while ((n = recv(fake.peer, p.buf + p.have, sizeof(p.buf) - p.have, MSG_DONTWAIT)) > 0) {
+		p.have += (size_t)n;
+		check_digests(&p);
+		memset(data, (uint8_t)n, sizeof(data));
+		soft_qp_progress(fake.qp, EPOLLOUT);
+	}
+	cr_assert_eq(p.have, 0);
+	cr_assert_eq(fake.qp->tx.at.irq_head, fake.qp->tx.irq_tail);
+}
+
+Test(tx, respond__hole_in_the_source_terminates)
+{
+	cr_assert_eq(fake_attach(digest, SOCK_STREAM), 0);
+	cr_assert_eq(respond(100, (void *)4096, FAKE_HOLE), 0);
+	cr_assert_eq(fake.qp->state, IBV_QPS_ERR);
 	cr_assert_eq(fake.event, IBV_EVENT_QP_REQ_ERR);
 }
 

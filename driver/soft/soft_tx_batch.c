@@ -177,7 +177,11 @@ enum soft_mem_fault soft_batch_add_local(struct soft_tx_batch *batch, struct sof
 	return SOFT_MEM_OK;
 }
 
-/* What a peer asks for is not read by us before it has been looked at. */
+/*
+ * What a peer asks for is not read by us before it has been looked at. The program
+ * may write there at any time: what has a checksum is a copy, or the two would not
+ * fit when the bytes leave.
+ */
 enum soft_mem_fault soft_batch_add_remote(struct soft_tx_batch *batch, const struct soft_qp *qp,
 					  const struct ibv_sge *source)
 {
@@ -192,7 +196,11 @@ enum soft_mem_fault soft_batch_add_remote(struct soft_tx_batch *batch, const str
 				    IBV_ACCESS_REMOTE_READ, &pin);
 	if (fault || !piece.len)
 		return fault;
-	if (piece.len > SOFT_COPY_MAX && is_slow_alone(batch, &pin, piece.len))
+	if (qp->stream.crc && !is_mapped(pin.ptr, piece.len)) {
+		soft_mem_unpin(&pin);
+		return SOFT_MEM_STAG;
+	}
+	if (qp->stream.crc || (piece.len > SOFT_COPY_MAX && is_slow_alone(batch, &pin, piece.len)))
 		add_copy(batch, &pin, piece.len);
 	else
 		add_pinned(batch, &piece, &pin);

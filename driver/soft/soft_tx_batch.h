@@ -6,6 +6,7 @@
  * copy ("rep movsb") takes 2.5 times as long if its target lies a few bytes
  * further into a page than its source. That is what a header in front of a
  * page-aligned buffer makes of it, and costs more than a copy of ours.
+ * Of what a peer reads under a CRC a copy is taken, too.
  * A thread has one batch, whatever it sends.
  *
  * What a full socket leaves of an FPDU becomes a soft_tx_rest, which belongs to
