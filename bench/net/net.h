@@ -50,7 +50,8 @@ uint64_t rss(void); /* bytes of this process */
 
 /* ---- RDMA */
 
-#define RING 512 /* receives kept posted by those who receive Sends */
+#define CQ_SPARE 512 /* entries of the CQ beyond what all queues hold */
+#define RING 512     /* receives kept posted by those who receive Sends */
 
 struct ep {
 	struct rdma_cm_id *id;

@@ -51,7 +51,8 @@ static void make_shared(struct rdma *r, struct rdma_cm_id *id)
 		return;
 	r->channel = ibv_create_comp_channel(id->verbs);
 	MUST(r->channel);
-	r->cq = ibv_create_cq(id->verbs, (int)(r->n * r->depth * 2 + 16), NULL, r->channel, 0);
+	r->cq = ibv_create_cq(id->verbs, (int)(r->n * r->depth * 2 + CQ_SPARE), NULL, r->channel,
+			      0);
 	MUST(r->cq);
 	r->mr = ibv_reg_mr(id->pd, r->buf, r->len,
 			   IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_REMOTE_WRITE |

@@ -111,16 +111,27 @@ void lat_tcp(struct bench *b)
 	free(buf);
 }
 
+/* As the buffers of the RDMA side are: how the kernel copies depends on it. */
+static char *page_aligned(size_t size)
+{
+	void *buf;
+
+	MUST(!posix_memalign(&buf, 4096, size));
+	return buf;
+}
+
 /* Bytes one way, @chunk at a time, then one byte back. */
 static double flow(struct bench *b, size_t chunk, size_t read_size)
 {
-	char *buf = malloc(chunk > read_size ? chunk : read_size);
-	size_t total = chunk * b->n, got = 0;
+	size_t size = chunk > read_size ? chunk : read_size, total = chunk * b->n, got = 0;
+	char *buf = page_aligned(size);
 	int fd = tcp_pair(b);
-	double t = now();
+	double t;
 	ssize_t n;
 
-	memset(buf, 1, chunk > read_size ? chunk : read_size);
+	memset(buf, 1, size);
+	meet(b);
+	t = now();
 	for (unsigned int i = 0; !b->server && i < b->n; i++)
 		tcp_write_all(fd, buf, chunk);
 	while (b->server && got < total) {
