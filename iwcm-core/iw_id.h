@@ -98,11 +98,17 @@ struct iw_id {
 	iw_thread_id requester; /* valid while @handing_out */
 	struct iw_record records[IW_RECORD_NKINDS];
 	struct iw_record request; /* child: waits on the listener's queue, under its lock */
-	uint8_t connection_data[IW_CM_PRIVATE_DATA_MAX];
 
 	/* iw_pool.c, under the pool's lock */
 	TAILQ_ENTRY(iw_id) pool_link;
 	bool in_pool;
+
+	/*
+	 * Of the one record that has some: the Reply that an active id gets, or the
+	 * request that a child is. What a child's ESTABLISHED brings, the peer's
+	 * first FPDU, has none.
+	 */
+	uint8_t private_data[IW_CM_PRIVATE_DATA_MAX];
 };
 
 static inline struct iw_id *iw_id_of(struct iw_cm_id *id)

@@ -28,7 +28,7 @@ struct iw_doom {
 
 struct iw_id *iw_id_new(const struct iw_cm_driver_ops *ops, bool child)
 {
-	struct iw_id *id = iw_calloc(1, sizeof(*id) + (child ? IW_CM_PRIVATE_DATA_MAX : 0));
+	struct iw_id *id = iw_calloc(1, sizeof(*id));
 
 	if (!id)
 		return NULL;
@@ -37,9 +37,10 @@ struct iw_id *iw_id_new(const struct iw_cm_driver_ops *ops, bool child)
 	iw_cond_init(&id->cond);
 	TAILQ_INIT(&id->queue);
 	TAILQ_INIT(&id->ops);
-	id->records[IW_RECORD_CONNECTION].data = id->connection_data;
 	if (child)
-		id->request.data = (uint8_t *)(id + 1);
+		id->request.data = id->private_data;
+	else
+		id->records[IW_RECORD_CONNECTION].data = id->private_data;
 	iw_lock(&id->lock);
 	iw_ref_get(id, IW_REF_CREATOR);
 	iw_ref_get(id, IW_REF_DRIVER);

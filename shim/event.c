@@ -14,6 +14,18 @@
 
 /* ---- memory */
 
+/* Not of an id. NULL: no memory. */
+static struct shim_event *event_new(struct shim_id *owner)
+{
+	struct shim_event *ev = iw_calloc(1, sizeof(*ev) + SHIM_PRIVATE_DATA_MAX);
+
+	if (!ev)
+		return NULL;
+	ev->owner = owner;
+	ev->private_data = (uint8_t *)(ev + 1);
+	return ev;
+}
+
 int shim_events_promise(struct shim_id *id, unsigned int n)
 {
 	struct shim_event *ev;
@@ -27,10 +39,9 @@ int shim_events_promise(struct shim_id *id, unsigned int n)
 		iw_unlock(&id->lock);
 		if (enough)
 			return 0;
-		ev = iw_calloc(1, sizeof(*ev));
+		ev = event_new(id);
 		if (!ev)
 			return -ENOMEM;
-		ev->owner = id;
 		iw_lock(&id->lock);
 		TAILQ_INSERT_TAIL(&id->spares, ev, link);
 		id->nspares++;
@@ -60,12 +71,7 @@ static struct shim_event *event_take(struct shim_id *id, bool promised)
 	if (promised && id->promised)
 		id->promised--;
 	iw_unlock(&id->lock);
-	if (ev)
-		return ev;
-	ev = iw_calloc(1, sizeof(*ev));
-	if (ev)
-		ev->owner = id;
-	return ev;
+	return ev ? ev : event_new(id);
 }
 
 /* Back to the owner, whose lock is held, or NULL; else to be freed by the caller. */
@@ -247,7 +253,7 @@ static void on_device_gone(struct shim_id *id, const struct iw_cm_event *ev)
  */
 static int on_request(struct shim_id *listener, const struct iw_cm_event *ev)
 {
-	struct shim_event *event = iw_calloc(1, sizeof(*event));
+	struct shim_event *event = event_new(NULL);
 	struct shim_id *child;
 	int rc = -ENOMEM;
 

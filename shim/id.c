@@ -67,6 +67,7 @@ int shim_id_new(struct shim_channel *channel, void *context, enum rdma_port_spac
 	for (int i = 0; i < SHIM_OWN_EVENTS; i++) {
 		id->own[i].owner = id;
 		id->own[i].embedded = true;
+		id->own[i].private_data = id->own_data[i];
 		TAILQ_INSERT_TAIL(&id->spares, &id->own[i], link);
 	}
 	id->nspares = SHIM_OWN_EVENTS;

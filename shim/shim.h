@@ -46,7 +46,7 @@ struct shim_event {
 	struct shim_id *owner;	      /* whose destroy waits for the acknowledgement */
 	uint32_t magic;		      /* SHIM_EVENT_MAGIC while the program has it */
 	bool embedded;		      /* lives inside its owner, is never freed alone */
-	uint8_t private_data[SHIM_PRIVATE_DATA_MAX + 1];
+	uint8_t *private_data;	      /* SHIM_PRIVATE_DATA_MAX bytes; NULL: it never has any */
 };
 TAILQ_HEAD(shim_event_list, shim_event);
 
@@ -119,6 +119,7 @@ struct shim_id {
 	bool any_port;			   /* bound to port 0 by the program */
 	uint8_t request_rr, request_depth; /* what the request offered; for accept(NULL) */
 	struct shim_event own[SHIM_OWN_EVENTS];
+	uint8_t own_data[SHIM_OWN_EVENTS][SHIM_PRIVATE_DATA_MAX];
 	struct shim_event removal;
 };
 TAILQ_HEAD(shim_id_list, shim_id);

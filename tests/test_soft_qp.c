@@ -91,7 +91,7 @@ Test(qp, create__without_memory_leaves_nothing)
 		if (rc)
 			cr_assert_eq(fake.pd.users, 1);
 	} while (rc);
-	cr_assert_gt(nth, 3);
+	cr_assert_gt(nth, 1);
 	cr_assert_eq(attr.cap.max_send_wr, 8);
 	soft_qp_destroy(qp);
 }
@@ -239,7 +239,7 @@ Test(qp, attach__without_resources_leaves_nothing)
 		if (rc)
 			cr_assert_eq(fake.qp->state, IBV_QPS_INIT);
 	} while (rc);
-	cr_assert_gt(nth, 3);
+	cr_assert_gt(nth, 1);
 	cr_assert_str_eq(fake.trace, "");
 }
 

@@ -437,6 +437,15 @@ Test(tx, respond__atomic)
 		     "00000000");
 }
 
+Test(tx, respond__without_memory_for_the_queue)
+{
+	cr_assert_eq(fake_attach(plain, SOCK_STREAM), 0);
+	iw_fault_arm(IW_FAULT_ALLOC, 1);
+	cr_assert_eq(respond(0, NULL, 0), -ENOMEM);
+	iw_fault_arm(0, 0);
+	cr_assert_eq(respond(0, NULL, 0), 0);
+}
+
 Test(tx, responder__is_held_until_the_first_fpdu_and_counts_ird)
 {
 	struct soft_stream s = plain;

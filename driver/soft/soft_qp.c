@@ -129,9 +129,19 @@ static void untie(struct soft_qp *qp)
 	soft_context_put(qp->ctx);
 }
 
+/* The receive in work ends the struct, and its parts end it: only as many as can be. */
+static size_t size_of_qp(const struct ibv_qp_init_attr_ex *attr)
+{
+	const struct soft_srq *srq =
+		attr->srq ? iw_container_of(attr->srq, struct soft_srq, ibv) : NULL;
+	uint32_t max_sge = srq ? srq->rq.max_sge : attr->cap.max_recv_sge;
+
+	return offsetof(struct soft_qp, rx.rwqe.sge) + max_sge * sizeof(struct ibv_sge);
+}
+
 static struct soft_qp *new_qp(struct soft_context *ctx, const struct ibv_qp_init_attr_ex *attr)
 {
-	struct soft_qp *qp = iw_calloc(1, sizeof(*qp));
+	struct soft_qp *qp = iw_calloc(1, size_of_qp(attr));
 
 	if (!qp)
 		return NULL;

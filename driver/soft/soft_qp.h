@@ -103,7 +103,7 @@ struct soft_qp {
 
 	struct soft_sq sq;
 	struct soft_tx tx;
-	struct soft_rx rx;
+	struct soft_rx rx; /* last: as it says itself */
 };
 
 static inline struct soft_qp *soft_qp_of(struct ibv_qp *qp)

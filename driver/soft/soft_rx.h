@@ -47,7 +47,6 @@ struct soft_rx {
 	bool send_held; /* placed, but its Immediate has to come first */
 	uint8_t send_op;
 	uint32_t send_mo; /* placed so far */
-	struct soft_rwqe rwqe;
 	/* The tagged message that is being placed, to check that segments follow on. */
 	bool in_tagged;
 	uint8_t tagged_op;
@@ -56,6 +55,8 @@ struct soft_rx {
 	/* A Write that an Immediate follows completes a receive as one (WRITE_WITH_IMM). */
 	bool write_before_imm;
 	uint64_t write_len;
+	/* The receive of in_send and send_held. Last: a QP has memory for its max_sge alone. */
+	struct soft_rwqe rwqe;
 };
 
 int soft_rx_init(struct soft_qp *qp); /* at creation; starts anew at attach */

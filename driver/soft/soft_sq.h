@@ -21,18 +21,22 @@ enum soft_wqe_state {
 struct soft_swqe {
 	uint64_t wr_id;
 	uint64_t remote_addr;
-	uint64_t compare_add, swap;
+	union {
+		struct {
+			uint64_t compare_add, swap; /* ATOMIC */
+		};
+		uint64_t sink_to; /* READ */
+	};
 	uint32_t rkey;
 	uint32_t imm_or_inv; /* imm_data in network order, or the rkey to invalidate */
 	uint32_t length;     /* of all local parts */
 	uint32_t received;   /* READ: placed so far */
 	uint32_t sink_stag;  /* READ: what its response names; ATOMIC: the request id */
-	uint64_t sink_to;
-	uint8_t opcode;	 /* enum ibv_wr_opcode */
-	uint8_t flags;	 /* enum ibv_send_flags */
-	uint8_t num_sge; /* 0 with inline data */
-	uint8_t state;	 /* enum soft_wqe_state */
-	uint8_t status;	 /* enum ibv_wc_status */
+	uint8_t opcode;	     /* enum ibv_wr_opcode */
+	uint8_t flags;	     /* enum ibv_send_flags */
+	uint8_t num_sge;     /* 0 with inline data */
+	uint8_t state;	     /* enum soft_wqe_state */
+	uint8_t status;	     /* enum ibv_wc_status */
 	bool is_inline;
 	bool internal; /* an RTR Read: completes in silence */
 	union {

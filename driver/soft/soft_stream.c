@@ -114,9 +114,7 @@ static int start_stream(struct soft_qp *qp)
 	if (rc)
 		return rc;
 	soft_sq_clear(&qp->sq);
-	rc = soft_tx_init(qp);
-	if (rc)
-		return rc;
+	soft_tx_init(qp);
 	soft_rx_restart(qp);
 	if (!qp->pset)
 		rc = soft_pset_for(qp->send_cq, qp->recv_cq, &qp->pset);

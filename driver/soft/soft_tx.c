@@ -34,22 +34,18 @@ static void read_mss(struct soft_qp *qp)
 	qp->tx.mss_age = 0;
 }
 
-int soft_tx_init(struct soft_qp *qp)
+void soft_tx_init(struct soft_qp *qp)
 {
 	struct soft_tx *tx = &qp->tx;
 	uint32_t size = iw_power_of_two(qp->stream.ird);
 
 	memset(tx, 0, sizeof(*tx));
-	tx->irq = iw_calloc(size, sizeof(*tx->irq));
-	if (!tx->irq)
-		return -ENOMEM;
 	tx->irq_size = size;
 	tx->held = !qp->stream.initiator;
 	tx->at.rtr_due = qp->stream.initiator && qp->stream.peer_to_peer;
 	tx->at.tx = qp->sq.tx;
 	tx->at.send_msn = tx->at.read_msn = tx->at.atomic_msn = 1;
 	read_mss(qp);
-	return 0;
 }
 
 void soft_tx_fini(struct soft_qp *qp)
@@ -345,18 +341,29 @@ bool soft_tx_is_idle(const struct soft_qp *qp)
 
 /* ---- the receiver's side */
 
-int soft_tx_respond(struct soft_qp *qp, const struct soft_response *response)
+/* Many connections never see a request: the first one makes the queue. */
+static int queue_response(struct soft_qp *qp, const struct soft_response *response)
 {
 	struct soft_tx *tx = &qp->tx;
-	int rc = 0;
+
+	if (tx->irq_tail - tx->at.irq_head >= qp->stream.ird)
+		return -EOVERFLOW;
+	if (!tx->irq)
+		tx->irq = iw_calloc(tx->irq_size, sizeof(*tx->irq));
+	if (!tx->irq)
+		return -ENOMEM;
+	tx->irq[tx->irq_tail++ % tx->irq_size] = *response;
+	return 0;
+}
+
+int soft_tx_respond(struct soft_qp *qp, const struct soft_response *response)
+{
+	int rc;
 
 	iw_lock(&qp->sq.lock);
-	if (tx->irq_tail - tx->at.irq_head >= qp->stream.ird) {
-		rc = -EOVERFLOW;
-	} else {
-		tx->irq[tx->irq_tail++ % tx->irq_size] = *response;
+	rc = queue_response(qp, response);
+	if (!rc)
 		soft_tx_run(qp);
-	}
 	soft_sq_unlock(qp);
 	return rc;
 }

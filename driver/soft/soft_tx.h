@@ -57,12 +57,13 @@ struct soft_tx {
 	uint16_t mulpdu; /* of the current MSS */
 	uint32_t close_at;
 	struct soft_tx_cursor at;
-	struct soft_response *irq; /* ring of irq_size >= stream.ird entries, from at.irq_head */
+	/* Ring of irq_size >= stream.ird entries, from at.irq_head; NULL before the first. */
+	struct soft_response *irq;
 	uint32_t irq_size, irq_tail;
 	struct soft_tx_rest *rest; /* NULL: the socket stands between two FPDUs */
 };
 
-int soft_tx_init(struct soft_qp *qp); /* at attach; -ENOMEM */
+void soft_tx_init(struct soft_qp *qp); /* at attach */
 void soft_tx_fini(struct soft_qp *qp);
 
 /* sq.lock is held. The socket may take more: goes on if it had been full. */
@@ -76,7 +77,8 @@ bool soft_tx_is_idle(const struct soft_qp *qp);
 
 /*
  * rx.lock is held, sq.lock is not. Queues an answer and sends it if it can.
- * -EOVERFLOW: the peer exceeds our IRD.
+ * -EOVERFLOW: the peer exceeds our IRD; -ENOMEM: no room for the queue, whose
+ * size we have agreed to.
  */
 int soft_tx_respond(struct soft_qp *qp, const struct soft_response *response);
 /* The first FPDU of the peer came: a responder may send. */
