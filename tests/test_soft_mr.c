@@ -134,7 +134,7 @@ Test(soft_mr, reg__fills_in_what_verbs_show, .init = init, .fini = fini)
 Test(soft_mr, reg__bad_arguments, .init = init, .fini = fini)
 {
 	struct soft_mr *mr = NULL;
-	static const struct {
+	const struct {
 		uintptr_t addr;
 		size_t length;
 		uint64_t iova;
@@ -149,6 +149,8 @@ Test(soft_mr, reg__bad_arguments, .init = init, .fini = fini)
 		{ 0x1000, 10, 0, 1u << 12, -EINVAL },
 		{ 0x1000, 10, 0, 1u << 31, -EINVAL },
 		{ 0x1000, 10, 0, IBV_ACCESS_ON_DEMAND, -EOPNOTSUPP },
+		{ 0x1000, 10, 0, LOCAL, -EFAULT },
+		{ (uintptr_t)memory, SIZE_MAX / 2, 0, LOCAL, -EFAULT },
 	};
 
 	for (size_t i = 0; i < IW_ARRAY_SIZE(bad); i++)

@@ -7,6 +7,8 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "driver/soft/soft_dev.h"
 #include "driver/soft/soft_stag.h"
@@ -81,6 +83,18 @@ static int check_access(unsigned int access)
 	return 0;
 }
 
+/*
+ * Hardware pins the pages and finds holes at once. We only look: MS_ASYNC does
+ * nothing but walk the mappings. Afterwards they are the program's to keep.
+ */
+static bool is_mapped(const void *addr, size_t length)
+{
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+	uintptr_t from = (uintptr_t)addr & ~(page - 1);
+
+	return !msync((void *)from, (uintptr_t)addr + length - from, MS_ASYNC) || errno != ENOMEM;
+}
+
 static void fill_mr(struct soft_mr *mr, struct soft_pd *pd, void *addr, size_t length)
 {
 	mr->ibv.context = pd->ibv.context;
@@ -104,6 +118,8 @@ int soft_mr_reg(struct soft_pd *pd, void *addr, size_t length, uint64_t iova, un
 		return rc;
 	if (!length || wraps((uintptr_t)addr, length) || wraps(start, length))
 		return -EINVAL;
+	if (!is_mapped(addr, length))
+		return -EFAULT;
 	new = iw_calloc(1, sizeof(*new));
 	if (!new)
 		return -ENOMEM;

@@ -42,9 +42,10 @@ void soft_pd_put(struct soft_pd *pd);
  * @access: IBV_ACCESS_* (local and remote read, write, atomic, MW_BIND,
  * ZERO_BASED, RELAXED_ORDERING and other optional flags ignored). Remote write
  * and atomic want local write (-EINVAL), as verbs say. @iova: what addresses in
- * work requests and TOs count from; 0 with ZERO_BASED. @length 0: -EINVAL.
- * Reads nothing of the memory; programs that register memory that is not there
- * get EFAULT of the system call that moves the data.
+ * work requests and TOs count from; 0 with ZERO_BASED. @length 0: -EINVAL; not
+ * all mapped: -EFAULT. Reads nothing of the memory, and does not keep it: what is
+ * unmapped before it is deregistered ends the stream that touches it, or, where
+ * small pieces are copied, the program.
  */
 int soft_mr_reg(struct soft_pd *pd, void *addr, size_t length, uint64_t iova, unsigned int access,
 		struct soft_mr **mr);
