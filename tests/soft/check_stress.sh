@@ -28,4 +28,5 @@ run() {
 
 run tests/soft/transfer_stress -r "$seed" -s "$seconds"
 run tests/soft/cm_stress -r "$seed" -s "$seconds"
+run tests/soft/progress
 exit $bad
