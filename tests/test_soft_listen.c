@@ -290,28 +290,36 @@ Test(soft_listen, reject__with_private_data, .init = setup)
 	finish(id);
 }
 
-Test(soft_listen, reject__by_destroy_and_without_credit, .init = setup)
+Test(soft_listen, reject__by_destroy_and_room_for_the_next, .init = setup)
 {
 	struct mpa_frame reply;
-	int fd[5];
+	int fd[6];
 
 	for (unsigned int i = 0; i < 4; i++) {
 		fd[i] = ask(&siw);
 		child(i);
 	}
-	fd[4] = ask(&siw);
-	reply = peer_read_frame(fd[4], true);
-	cr_assert(reply.reject, "four slots are taken");
-	cr_assert(peer_sees_end(fd[4]));
-	for (unsigned int i = 0; i < 4; i++) {
+	fd[4] = ask(&siw); /* four slots are taken: it waits */
+	usleep(100000);
+	cr_assert_eq(seen.n, 4);
+	iw_cm_request_taken(seen.ev[0].child);
+	child(4);
+	fd[5] = ask(&siw);
+	usleep(100000);
+	cr_assert_eq(iw_cm_destroy(listener), 0);
+	listener = NULL;
+	reply = peer_read_frame(fd[5], true);
+	cr_assert(reply.reject, "nobody will take it");
+	cr_assert(peer_sees_end(fd[5]));
+	close(fd[5]);
+	for (unsigned int i = 0; i < 5; i++) {
 		cr_assert_eq(iw_cm_destroy(seen.ev[i].child), 0);
 		reply = peer_read_frame(fd[i], true);
 		cr_assert(reply.reject && !reply.private_data_len);
 		cr_assert(peer_sees_end(fd[i]));
 		close(fd[i]);
 	}
-	close(fd[4]);
-	finish(NULL);
+	fake_finish();
 }
 
 Test(soft_listen, reject__markers, .init = setup)
@@ -398,6 +406,29 @@ Test(soft_listen, handshake__the_oldest_gives_way, .init = setup)
 	cr_assert_eq(iw_cm_destroy(seen.ev[0].child), 0);
 	cr_assert_eq(iw_cm_destroy(listener), 0);
 	cr_assert(peer_sees_end(fd[40]));
+	for (size_t i = 0; i < IW_ARRAY_SIZE(fd); i++)
+		close(fd[i]);
+	fake_finish();
+}
+
+Test(soft_listen, handshake__no_backlog_is_the_largest)
+{
+	struct iw_cm_id *id = fake_id(&seen);
+	struct iw_cm_addr_info info;
+	int fd[70];
+
+	cr_assert_eq(iw_cm_bind(id,
+				(struct sockaddr *)&(struct sockaddr_in){
+					.sin_family = AF_INET,
+					.sin_addr.s_addr = htonl(INADDR_LOOPBACK) }),
+		     0);
+	cr_assert_eq(iw_cm_listen(id, 0, 4), 0);
+	cr_assert_eq(iw_cm_query(id, &info), 0);
+	addr = info.src;
+	for (size_t i = 0; i < IW_ARRAY_SIZE(fd); i++)
+		fd[i] = peer_connect(&addr);
+	cr_assert(peer_sees_silence(fd[0], 50));
+	cr_assert_eq(iw_cm_destroy(id), 0);
 	for (size_t i = 0; i < IW_ARRAY_SIZE(fd); i++)
 		close(fd[i]);
 	fake_finish();

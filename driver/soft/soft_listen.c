@@ -6,6 +6,7 @@
  *
  * Peers are hostile: a handshake has SOFT_CM_REQUEST_MS in all, there are at most
  * max_pending of them (the oldest gives way), and one wakeup takes ACCEPT_BUDGET.
+ * Good Requests beyond the backlog stay among them, and try again for a while.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -16,8 +17,11 @@
 
 #define ACCEPT_BUDGET 16
 #define PENDING_MIN 64
+#define PENDING_MAX 4096
 /* Without descriptors or memory accept(2) would fail again and again at once. */
 #define ACCEPT_PAUSE_MS 100
+#define ROOM_STEP_MS 20
+#define ROOM_STEPS 200 /* less than the time that peers wait for a Reply */
 
 /* ------------------------------------------------------------ Pending list */
 
@@ -74,7 +78,7 @@ static struct soft_conn *take_listener(struct soft_conn *conn)
 	return listener;
 }
 
-/* Ends a handshake without a word, if it is one still. */
+/* Ends a handshake, if it is one still: without a word, or with No to a Request. */
 static void drop(struct soft_conn *conn)
 {
 	struct soft_conn *listener = NULL;
@@ -82,7 +86,10 @@ static void drop(struct soft_conn *conn)
 
 	soft_conn_lock(conn, &after);
 	if (conn->phase == SOFT_CONN_HANDSHAKE) {
-		soft_conn_reset(conn, &after);
+		if (conn->waits)
+			soft_passive_refuse(conn, NULL, 0);
+		else
+			soft_conn_reset(conn, &after);
 		listener = take_listener(conn);
 	}
 	soft_conn_unlock(conn, &after);
@@ -129,6 +136,14 @@ static int ensure_bound(struct soft_conn *conn)
 	return ret ? ret : soft_bind_names(conn->fd, &conn->src, NULL);
 }
 
+/* Twice the backlog; 0 or less asks for the most. */
+static unsigned int max_pending(int backlog)
+{
+	if (backlog <= 0 || backlog > PENDING_MAX / 2)
+		return PENDING_MAX;
+	return backlog < PENDING_MIN / 2 ? PENDING_MIN : 2 * (unsigned int)backlog;
+}
+
 static int start(struct soft_conn *conn, int backlog)
 {
 	int ret;
@@ -140,9 +155,7 @@ static int start(struct soft_conn *conn, int backlog)
 		ret = soft_bind_listen(conn->fd);
 	if (ret)
 		return ret;
-	conn->max_pending = PENDING_MIN;
-	if (backlog > PENDING_MIN / 2)
-		conn->max_pending = 2 * (unsigned int)backlog;
+	conn->max_pending = max_pending(backlog);
 	conn->phase = SOFT_CONN_LISTENING;
 	ret = soft_conn_watch(conn, EPOLLIN);
 	if (ret)
@@ -284,7 +297,35 @@ void soft_listen_ready(struct soft_conn *listener)
 
 /* ------------------------------------------------------------------- Request */
 
-/* A child for the good Request of @conn, which is REQUESTED now. */
+/* Back to HANDSHAKE, to try again, or refused. Takes @listener. */
+static void no_room(struct soft_conn *conn, struct soft_conn *listener, int error)
+{
+	bool waits = error == -EBUSY && conn->waits < ROOM_STEPS, listed;
+	struct soft_after after;
+
+	soft_conn_get(listener);
+	soft_conn_lock(conn, &after);
+	if (waits) {
+		conn->waits++;
+		conn->phase = SOFT_CONN_HANDSHAKE;
+		conn->listener = listener;
+		soft_conn_time(conn, ROOM_STEP_MS);
+	} else {
+		soft_passive_refuse(conn, NULL, 0);
+	}
+	soft_conn_unlock(conn, &after);
+	if (!waits)
+		leave(conn, listener);
+	/* The listener may have let go of it, and found it REQUESTED. */
+	iw_lock(&listener->lock);
+	listed = conn->listed;
+	iw_unlock(&listener->lock);
+	if (waits && !listed)
+		drop(conn);
+	soft_conn_put(listener);
+}
+
+/* A child for the good Request of @conn, which is REQUESTED now. Takes @listener. */
 static void hand_over(struct soft_conn *conn, struct soft_conn *listener)
 {
 	const struct mpa_frame *request = &conn->setup->peer;
@@ -302,18 +343,15 @@ static void hand_over(struct soft_conn *conn, struct soft_conn *listener)
 	soft_conn_get(conn); /* the id's */
 	ret = iw_cm_child_new(listener->id, conn, &conn->id);
 	if (ret) {
-		struct soft_after after;
-
 		conn->id = NULL;
-		soft_conn_lock(conn, &after);
-		soft_passive_refuse(conn, NULL, 0);
-		soft_conn_unlock(conn, &after);
+		no_room(conn, listener, ret);
 		soft_conn_put(conn);
 		return;
 	}
 	ev.child = conn->id;
 	/* On error the core ends the child: id_gone refuses the request. */
 	iw_cm_post(listener->id, &ev);
+	leave(conn, listener);
 }
 
 /* A Request that no program needs to see: refused or forgotten. */
@@ -372,11 +410,37 @@ void soft_listen_request_ready(struct soft_conn *conn)
 	soft_conn_unlock(conn, &after);
 	if (listener && !ret)
 		hand_over(conn, listener);
-	leave(conn, listener);
+	else
+		leave(conn, listener);
+}
+
+/* The Request of @conn has been read before. */
+static void request_again(struct soft_conn *conn)
+{
+	struct soft_conn *listener = NULL;
+	struct soft_after after;
+
+	soft_conn_lock(conn, &after);
+	if (conn->phase == SOFT_CONN_HANDSHAKE) {
+		conn->phase = SOFT_CONN_REQUESTED;
+		listener = take_listener(conn);
+	}
+	soft_conn_unlock(conn, &after);
+	if (listener)
+		hand_over(conn, listener);
 }
 
 void soft_listen_request_timeout(struct soft_conn *conn)
 {
+	bool waits;
+
+	iw_lock(&conn->lock);
+	waits = conn->waits;
+	iw_unlock(&conn->lock);
+	if (waits) {
+		request_again(conn);
+		return;
+	}
 	iw_info("a connection sent no MPA Request in %d ms", SOFT_CM_REQUEST_MS);
 	drop(conn);
 }
