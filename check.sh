@@ -46,7 +46,7 @@ step() {
 }
 
 say "Packages"
-sets="build test"
+sets="build test soft"
 [ $quick = yes ] || sets="$sets vm"
 [ $sanitize = no ] || sets="$sets sanitize"
 # shellcheck disable=SC2086

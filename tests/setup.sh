@@ -20,6 +20,8 @@ packages_of() {
 		rdmacm-utils ibverbs-utils ibverbs-providers procps strace ;;
 	sanitize) echo clang libclang-rt-14-dev gcovr ;;
 	demo) echo rdmacm-utils ;;
+	soft) echo rdmacm-utils perftest ibverbs-utils ibverbs-providers python3-pyverbs \
+		util-linux ;;
 	bench) echo valgrind strace perftest ;;
 	esac
 }
