@@ -2,18 +2,19 @@
 /*
  * The software iWARP device, an RNIC in this process: what its modules share.
  *
- *   soft_verbs   verbs' calling conventions over the modules below
+ *   soft_verbs   verbs' calling conventions over the modules below; soft_methods:
+ *                those of the methods of a context
  *   soft_dev     devices (usiw_<interface>), contexts, async events
  *   soft_mr      protection domains, regions, windows: who may touch which bytes
  *   soft_cq      completion queues and channels
  *   soft_rq      receive queues: a QP's own and shared ones
  *   soft_qp      queue pairs: life, states, the end of a stream
- *   soft_sq      posting and retiring send work
+ *   soft_sq      posting and retiring send work; soft_wr: by ibv_wr_*
  *   soft_tx      send queue -> FPDUs -> socket
  *   soft_rx      socket -> FPDUs -> memory, answers to reads and atomics
  *   soft_pset    who drives which sockets: the pollers or the loop
  *   soft_loop    the one thread, watches, timers, lingering sockets
- *   soft_cm      the iwcm-core driver: TCP and MPA set-up
+ *   soft_cm      the iwcm-core driver; soft_conn: TCP and MPA set-up
  *   mpa ddp rdmap crc32c   codecs that know no socket
  *
  * Locks, from the outside in; a thread takes them in this order only:
@@ -21,8 +22,12 @@
  * The regions are pinned without a lock. No lock of these is held over a call
  * into the core or into a QP's owner.
  *
- * All functions return 0 or a negative errno, outputs set last; soft_verbs
- * alone speaks verbs' dialects (errno, positive errors, NULL).
+ * All functions return 0 or a negative errno, outputs set last; what programs
+ * call by name or by pointer alone speaks verbs' dialects (errno, positive errors,
+ * NULL): soft_verbs, soft_methods, soft_cq_ex, soft_wr.
+ *
+ * System calls under a lock are cancellation points: calls of the program that
+ * get there are not cancelled meanwhile (base/cancel.h).
  */
 #ifndef IW_SOFT_H
 #define IW_SOFT_H
