@@ -16,5 +16,10 @@ tests_soft_progress_SOURCES = tests/soft/progress.c
 tests_soft_progress_CFLAGS = $(AM_CFLAGS) $(VERBS_CFLAGS)
 tests_soft_progress_LDADD = librdmacm.la $(VERBS_LIBS)
 
+check_PROGRAMS += tests/soft/share_stress
+tests_soft_share_stress_SOURCES = tests/soft/share_stress.c
+tests_soft_share_stress_CFLAGS = $(AM_CFLAGS) $(VERBS_CFLAGS)
+tests_soft_share_stress_LDADD = librdmacm.la $(VERBS_LIBS)
+
 TESTS += tests/soft/check_stress.sh
 EXTRA_DIST += tests/soft/check_stress.sh

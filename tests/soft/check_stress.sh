@@ -28,5 +28,6 @@ run() {
 
 run tests/soft/transfer_stress -r "$seed" -s "$seconds"
 run tests/soft/cm_stress -r "$seed" -s "$seconds"
+run tests/soft/share_stress -r "$seed" -s "$seconds"
 run tests/soft/progress
 exit $bad
