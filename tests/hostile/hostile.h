@@ -166,8 +166,8 @@ int peer_listen(struct test *t, int *port);
 int peer_accept(struct test *t, int listener);
 void peer_close(struct test *t, int fd);
 void peer_reset(struct test *t, int fd);
-/* A victim that has had enough may close: that is no error. */
-void peer_send(int fd, const void *bytes, size_t len);
+/* A victim that has had enough may close: that is no error. False: not all is sent. */
+bool peer_send(int fd, const void *bytes, size_t len);
 void peer_send_slowly(int fd, const void *bytes, size_t len, size_t piece);
 /* Bytes read until @len or the end. */
 size_t peer_read(struct test *t, int fd, void *bytes, size_t len);

@@ -98,7 +98,7 @@ void peer_reset(struct test *t, int fd)
 	peer_close(t, fd);
 }
 
-void peer_send(int fd, const void *bytes, size_t len)
+bool peer_send(int fd, const void *bytes, size_t len)
 {
 	const char *at = bytes;
 	ssize_t n;
@@ -108,10 +108,11 @@ void peer_send(int fd, const void *bytes, size_t len)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
-			return;
+			return false;
 		at += n;
 		len -= (size_t)n;
 	}
+	return true;
 }
 
 void peer_send_slowly(int fd, const void *bytes, size_t len, size_t piece)
