@@ -194,9 +194,11 @@ int soft_mw_bind(struct soft_mw *mw, uint32_t qp_num, const struct ibv_mw_bind_i
 
 /* ---- the loop and progress sets */
 
-void soft_loop_linger(int fd, const void *bytes, size_t len, unsigned int ms)
+void soft_loop_linger_held(int fd, const void *bytes, size_t len, unsigned int hold_ms,
+			   unsigned int ms)
 {
 	(void)ms;
+	fake.hold_ms = hold_ms;
 	free(fake.words);
 	fake.words = malloc(len + 1);
 	if (len)

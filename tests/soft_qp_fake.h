@@ -30,6 +30,7 @@ struct fake {
 	bool key_gone;
 	uint8_t *words;
 	size_t words_len;
+	unsigned int hold_ms; /* that they are kept back */
 	bool wants_write;
 	struct soft_timer *timer; /* running */
 	unsigned int binds, invalidated;

@@ -400,6 +400,44 @@ Test(soft_linger, linger__ends_with_its_time)
 	cr_assert_geq(now_ms(), began + 50);
 }
 
+Test(soft_linger, linger__says_nothing_while_held)
+{
+	uint64_t began = now_ms();
+	char buf[16];
+	int fd[2];
+
+	tcp_pair(fd);
+	soft_loop_linger_held(fd[0], "terminate", 9, 100, 1000);
+	cr_assert_eq(write(fd[1], "more", 4), 4);
+	cr_assert_eq(recv(fd[1], buf, sizeof(buf), MSG_WAITALL), 9);
+	cr_assert_geq(now_ms(), began + 90);
+	close(fd[1]);
+	cr_assert(is_closed(fd[0]));
+}
+
+Test(soft_linger, linger__held_ends_when_the_peer_closes)
+{
+	uint64_t began = now_ms();
+	int fd[2];
+
+	tcp_pair(fd);
+	soft_loop_linger_held(fd[0], "terminate", 9, 60000, 1000);
+	close(fd[1]);
+	cr_assert(is_closed(fd[0]));
+	cr_assert_lt(now_ms(), began + 10000);
+}
+
+Test(soft_linger, linger__held_has_its_time_afterwards)
+{
+	uint64_t began = now_ms();
+	int fd[2];
+
+	tcp_pair(fd);
+	soft_loop_linger_held(fd[0], NULL, 0, 50, 50);
+	cr_assert(is_closed(fd[0]));
+	cr_assert_geq(now_ms(), began + 100);
+}
+
 Test(soft_linger, linger__says_the_rest_when_the_socket_has_room)
 {
 	size_t len = 8 << 20, have = 0;

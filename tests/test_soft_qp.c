@@ -219,6 +219,39 @@ Test(qp, modify__reset_makes_it_new)
 
 /* ---- attach and the end */
 
+/* A kernel that has just accepted may stop its work queue over an end that comes at once. */
+Test(qp, end__of_a_young_stream_is_kept_back)
+{
+	struct soft_stream stream = plain;
+
+	stream.initiator = true;
+	cr_assert_eq(fake_attach(stream, SOCK_STREAM), 0);
+	soft_qp_abort(fake.qp);
+	cr_assert_gt(fake.hold_ms, 0);
+	cr_assert_leq(fake.hold_ms, 100);
+}
+
+Test(qp, end__of_an_older_stream_is_not)
+{
+	struct soft_stream stream = plain;
+
+	stream.initiator = true;
+	cr_assert_eq(fake_attach(stream, SOCK_STREAM), 0);
+	usleep(110000);
+	soft_qp_abort(fake.qp);
+	cr_assert_eq(fake.hold_ms, 0);
+}
+
+Test(qp, end__between_two_of_ours_is_not_kept_back)
+{
+	struct soft_stream stream = plain;
+
+	stream.initiator = stream.extensions = true;
+	cr_assert_eq(fake_attach(stream, SOCK_STREAM), 0);
+	soft_qp_abort(fake.qp);
+	cr_assert_eq(fake.hold_ms, 0);
+}
+
 Test(qp, attach__wants_init_and_no_stream)
 {
 	cr_assert_eq(fake_attach(plain, SOCK_STREAM), 0);

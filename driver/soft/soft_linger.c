@@ -24,6 +24,8 @@ struct lingering {
 	unsigned int refs; /* atomic: being on the list, callbacks in flight */
 	bool listed;
 	int fd;
+	unsigned int
+		then_ms; /* the loop's: the time limit once it is no longer held; 0: it is not */
 	size_t len, sent;
 	uint8_t bytes[];
 };
@@ -118,7 +120,7 @@ static void watch_ready(struct soft_watch *watch, uint32_t events)
 	struct lingering *l = iw_container_of(watch, struct lingering, watch);
 	int rc = 0;
 
-	if (l->sent < l->len) {
+	if (l->sent < l->len && !l->then_ms) {
 		rc = say(l);
 		if (!rc)
 			rc = soft_watch_change(watch, EPOLLIN);
@@ -145,9 +147,29 @@ static void timer_put(struct soft_timer *timer)
 	put(iw_container_of(timer, struct lingering, timer));
 }
 
+/* Held long enough: what was to be said is said now. */
+static int unhold(struct lingering *l)
+{
+	unsigned int ms = l->then_ms;
+	int rc = say(l);
+
+	l->then_ms = 0;
+	if (rc && rc != -EAGAIN)
+		return rc;
+	iw_lock(&all.lock);
+	if (l->listed)
+		soft_timer_start(&l->timer, ms);
+	rc = l->listed && rc ? soft_watch_change(&l->watch, EPOLLIN | EPOLLOUT) : 0;
+	iw_unlock(&all.lock);
+	return rc;
+}
+
 static void timer_fire(struct soft_timer *timer)
 {
-	end(iw_container_of(timer, struct lingering, timer));
+	struct lingering *l = iw_container_of(timer, struct lingering, timer);
+
+	if (!l->then_ms || unhold(l))
+		end(l);
 }
 
 static const struct soft_timer_ops timer_ops = {
@@ -214,12 +236,31 @@ static void say_and_close(int fd, const void *bytes, size_t len)
 	close(fd);
 }
 
+static int say_or_hold(struct lingering *l, unsigned int hold_ms, unsigned int ms)
+{
+	int rc;
+
+	if (hold_ms) {
+		l->then_ms = ms;
+		return begin(l, EPOLLIN, hold_ms);
+	}
+	rc = say(l);
+	if (!rc || rc == -EAGAIN)
+		rc = begin(l, rc ? EPOLLIN | EPOLLOUT : EPOLLIN, ms);
+	return rc;
+}
+
 void soft_loop_linger(int fd, const void *bytes, size_t len, unsigned int ms)
 {
-	struct lingering *l, *oldest;
-	int rc = soft_loop_start();
+	soft_loop_linger_held(fd, bytes, len, 0, ms);
+}
 
-	l = rc ? NULL : new_lingering(fd, bytes, len);
+void soft_loop_linger_held(int fd, const void *bytes, size_t len, unsigned int hold_ms,
+			   unsigned int ms)
+{
+	struct lingering *l, *oldest;
+
+	l = soft_loop_start() ? NULL : new_lingering(fd, bytes, len);
 	if (!l) {
 		say_and_close(fd, bytes, len);
 		return;
@@ -228,9 +269,6 @@ void soft_loop_linger(int fd, const void *bytes, size_t len, unsigned int ms)
 		end(oldest);
 		put(oldest);
 	}
-	rc = say(l);
-	if (!rc || rc == -EAGAIN)
-		rc = begin(l, rc ? EPOLLIN | EPOLLOUT : EPOLLIN, ms);
-	if (rc)
+	if (say_or_hold(l, hold_ms, ms))
 		put(l);
 }

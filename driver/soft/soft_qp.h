@@ -88,6 +88,7 @@ struct soft_qp {
 	struct soft_stream stream; /* fd -1: none (any more) */
 	const struct soft_owner_ops *owner_ops;
 	void *owner;
+	uint64_t attached_ms;	 /* when the stream began, of CLOCK_MONOTONIC */
 	struct soft_watch watch; /* of stream.fd, in pset */
 	struct soft_pset *pset;
 

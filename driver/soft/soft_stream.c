@@ -7,10 +7,18 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <time.h>
 
 #include "driver/soft/soft_qp.h"
 
 #define FLUSH_WCS 32
+/*
+ * The end of a stream to kernel siw that has only just accepted it may overtake
+ * the acceptance in its iw_cm, which then stops that kernel's work queue ("kernel
+ * BUG at drivers/infiniband/core/iwcm.c", seen with Linux 6.1). So an initiator
+ * does not say such an end before the stream is as old as this.
+ */
+#define YOUNG_MS 100
 
 /* ---- callbacks that keep the QP alive while they run */
 
@@ -106,6 +114,14 @@ static bool is_due(const struct soft_qp *qp)
 
 /* ---- the beginning */
 
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
 /* All locks are held. */
 static int start_stream(struct soft_qp *qp)
 {
@@ -163,6 +179,7 @@ static int attach_locked(struct soft_qp *qp, const struct soft_stream *stream,
 	}
 	qp->owner_ops = ops;
 	qp->owner = owner;
+	qp->attached_ms = now_ms();
 	iw_lock(&qp->fail_lock);
 	memset(&qp->failure, 0, sizeof(qp->failure));
 	__atomic_store_n(&qp->failing, false, __ATOMIC_RELAXED);
@@ -262,6 +279,16 @@ void soft_qp_flush_recv(struct soft_qp *qp)
 		soft_cq_push(qp->recv_cq, wc, n, false);
 }
 
+/* How long the end is kept back; two of ours need not. */
+static unsigned int hold_ms(const struct soft_qp *qp)
+{
+	uint64_t age = now_ms() - qp->attached_ms;
+
+	if (!qp->stream.initiator || qp->stream.extensions || age >= YOUNG_MS)
+		return 0;
+	return YOUNG_MS - (unsigned int)age;
+}
+
 /* rx.lock and sq.lock are held: the socket leaves us, with what is still to be said. */
 static void give_up_socket(struct soft_qp *qp, const struct soft_failure *why)
 {
@@ -270,7 +297,7 @@ static void give_up_socket(struct soft_qp *qp, const struct soft_failure *why)
 
 	soft_pset_remove(qp->pset, &qp->watch);
 	words = soft_tx_last_words(qp, why->send_terminate ? &why->terminate : NULL, &len);
-	soft_loop_linger(qp->stream.fd, words, len, SOFT_LINGER_MS);
+	soft_loop_linger_held(qp->stream.fd, words, len, hold_ms(qp), SOFT_LINGER_MS);
 	free(words);
 	set_fd(qp, -1);
 }
