@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 # Every observation that prog/api_diff makes of our library equals that of the stock library, or
 # prog/api_diff.expected names a row of docs/differences.md for it.
+# Time limit: 600 s
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$SRC/tests/vm/guest/lib.sh"
 need_our_lib
