@@ -66,6 +66,8 @@ fi
 if [ $quick = no ]; then
 	step "Guest" "$src/tests/vm/build.sh"
 	step "Real device (siw)" make -s -C "$src/build" check-vm
+	step "Frames between siw and the software device" \
+		"$src/tests/soft/decode.sh" "$src/build/tests/vm/log/files/soft_siw_ends/far.pcap"
 	if [ $sanitize = yes ]; then
 		step "Real device, ASan and UBSan" vm_stress "$src/build-asan"
 		step "Real device, TSan" vm_stress "$src/build-tsan"

@@ -7,6 +7,7 @@ include tests/soft-stress.mk
 include tests/soft-progs.mk
 include tests/hostile.mk
 include tests/soft-faults.mk
+include tests/soft-wire.mk
 
 # Comes before Criterion's own main() where that cannot run.
 CRITERION_LIBS = tests/libplainmain.la @CRITERION_LIBS@

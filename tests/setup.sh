@@ -15,9 +15,10 @@ packages_of() {
 	case $1 in
 	build) echo autoconf automake libtool make gcc libc6-dev pkg-config libnl-3-dev \
 		libnl-route-3-dev libibverbs-dev librdmacm-dev ;;
-	test) echo libcriterion-dev iproute2 strace g++ clang clang-format util-linux binutils ;;
+	test) echo libcriterion-dev iproute2 strace g++ clang clang-format util-linux binutils \
+		tshark tcpdump ;;
 	vm) echo qemu-system-x86 busybox-static cpio kmod xz-utils dpkg-dev iproute2 rdma-core \
-		rdmacm-utils ibverbs-utils ibverbs-providers procps strace ;;
+		rdmacm-utils ibverbs-utils ibverbs-providers procps strace perftest tcpdump ;;
 	sanitize) echo clang libclang-rt-14-dev gcovr ;;
 	demo) echo rdmacm-utils ;;
 	soft) echo rdmacm-utils perftest ibverbs-utils ibverbs-providers python3-pyverbs \

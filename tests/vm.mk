@@ -1,16 +1,19 @@
 # Real-device tests: `make check-vm` boots a guest with kernel siw (tests/vm/README.md).
 VM_CASES = tests/vm/guest/smoke.sh tests/vm/guest/clients.sh tests/vm/guest/loop.sh \
-	tests/vm/guest/clients_shared.sh tests/vm/guest/netlink.sh
+	tests/vm/guest/clients_shared.sh tests/vm/guest/netlink.sh tests/vm/guest/soft_siw.sh \
+	tests/vm/guest/soft_siw_ends.sh
 
 EXTRA_DIST += \
 	tests/vm/README.md tests/vm/build.sh tests/vm/run.sh tests/vm/merge.sh \
 	tests/vm/initrd-init.sh tests/vm/guest/init.sh tests/vm/guest/lib.sh \
+	tests/vm/guest/soft_siw_lib.sh \
 	tests/vm/guest/kernel-ok.txt $(VM_CASES)
 
 # Programs for the guest, by the system's headers and librdmacm: neither our headers nor our
 # sanitizers, so that they run on either library.
 if HAVE_STOCK_RDMACM
-VM_PROGS = tests/vm/prog/conn_loop tests/vm/prog/events tests/vm/prog/first_id
+VM_PROGS = tests/vm/prog/conn_loop tests/vm/prog/events tests/vm/prog/first_id \
+	tests/vm/prog/pair tests/vm/prog/private_each
 check_PROGRAMS += $(VM_PROGS)
 endif
 
@@ -23,6 +26,19 @@ tests_vm_prog_conn_loop_CPPFLAGS = $(IW_PROG_CPPFLAGS)
 tests_vm_prog_conn_loop_CFLAGS = $(IW_PROG_CFLAGS)
 tests_vm_prog_conn_loop_LDFLAGS = -pthread
 tests_vm_prog_conn_loop_LDADD = $(STOCK_RDMACM_LIBS) -libverbs
+
+tests_vm_prog_pair_SOURCES = tests/vm/prog/pair.c tests/vm/prog/pair.h tests/vm/prog/pair_data.c \
+	tests/vm/prog/pair_bad.c $(IW_PROG_COMMON)
+tests_vm_prog_pair_CPPFLAGS = $(IW_PROG_CPPFLAGS)
+tests_vm_prog_pair_CFLAGS = $(IW_PROG_CFLAGS) -Wno-missing-field-initializers
+tests_vm_prog_pair_LDFLAGS = -pthread
+tests_vm_prog_pair_LDADD = $(STOCK_RDMACM_LIBS) -libverbs
+
+tests_vm_prog_private_each_SOURCES = tests/vm/prog/private_each.c $(IW_PROG_COMMON)
+tests_vm_prog_private_each_CPPFLAGS = $(IW_PROG_CPPFLAGS)
+tests_vm_prog_private_each_CFLAGS = $(IW_PROG_CFLAGS)
+tests_vm_prog_private_each_LDFLAGS = -pthread
+tests_vm_prog_private_each_LDADD = $(STOCK_RDMACM_LIBS) -libverbs
 
 tests_vm_prog_events_SOURCES = tests/vm/prog/events.c $(IW_PROG_COMMON)
 tests_vm_prog_events_CPPFLAGS = $(IW_PROG_CPPFLAGS)

@@ -1,0 +1,139 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+# Our software device against kernel siw with the stock library: how connections begin and end.
+# Private data of each length in requests, answers and rejections; refusals; SIGKILL of a side;
+# nobody there. What they say on the wire is recorded for tests/soft/decode.sh.
+# Environment: SERVERS ("soft siw"), PATHS ("far local"), ONLY (a regex of case names).
+# Time limit: 600 s
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$SRC/tests/vm/guest/lib.sh"
+# shellcheck source-path=SCRIPTDIR source=soft_siw_lib.sh
+. "$SRC/tests/vm/guest/soft_siw_lib.sh"
+need_our_lib
+
+# lengths NAME FROM TO [-r]: both sides find the bytes of each length.
+lengths() {
+	local log=$OUT/$path-$server_side.$1 server
+	begin "$server_side" "$log.server" "$progs/private_each" -s -a "$at" -f "$2" -t "$3" "${@:4}"
+	server=$!
+	wait_tcp "$server" 7471
+	begin "$client_side" "$log.client" "$progs/private_each" -c -a "$at" -f "$2" -t "$3" "${@:4}"
+	wait_end $! 60
+	wait_end "$server" 10
+	same "$1" "good $(($3 - $2 + 1)) bad 0"
+}
+
+# same NAME LINE: both logs have it.
+same() {
+	local log=$OUT/$path-$server_side.$1
+	if grep -qx -- "$2" "$log.client" && grep -qx -- "$2" "$log.server"; then
+		ok "$1 [$path: $server_side serves]"
+	else
+		not_ok "$1 [$path: $server_side serves]" "client: $(log_tail "$log.client")" \
+			"server: $(log_tail "$log.server")"
+	fi
+}
+
+# siw has about 70 queue pairs a process.
+private_cases() {
+	local from
+	wanted private || return 0
+	for from in 0 50 100 150 200; do
+		lengths "accepted-$from" "$from" $((from + 49))
+		lengths "rejected-$from" "$from" $((from + 49)) -r
+	done
+	lengths accepted-250 250 251
+	lengths rejected-250 250 251 -r
+}
+
+# Beyond 251 bytes: ours says EINVAL before anything is sent; siw sends a frame with a wrong
+# length, and is refused. The server goes on.
+beyond_cases() {
+	local log=$OUT/$path-$server_side.beyond server said=REJECTED
+	wanted beyond || return 0
+	[ "$client_side" = siw ] || said='connect: Invalid argument'
+	begin "$server_side" "$log.server" "$progs/private_each" -s -a "$at" -f 7 -t 7
+	server=$!
+	wait_tcp "$server" 7471
+	begin "$client_side" "$log.client" "$progs/private_each" -c -a "$at" -f 252 -t 255
+	wait_end $! 60
+	is "$(grep -cE "^length 25[2-5]: $said" "$log.client")" 4 \
+		"252 to 255 bytes are refused ($said) [$path: $server_side serves]"
+	begin "$client_side" "$log.client" "$progs/private_each" -c -a "$at" -f 7 -t 7
+	wait_end $! 20
+	wait_end "$server" 10
+	same beyond "good 1 bad 0"
+}
+
+# kill_case client|server: the other is told, once.
+kill_case() {
+	local log=$OUT/$path-$server_side.kill-$1 server client victim told=client
+	wanted "kill-$1" || return 0
+	begin "$server_side" "$log.server" "$progs/events" -s -a "$at" -l 1
+	server=$!
+	wait_tcp "$server" 7471
+	begin "$client_side" "$log.client" "$progs/events" -c -a "$at" -l 1
+	client=$!
+	wait_line "$log.client" 'event ESTABLISHED' && wait_line "$log.server" 'event ESTABLISHED'
+	victim=$server
+	[ "$1" = server ] || { victim=$client && told=server; }
+	kill -9 "$victim"
+	wait_end "$server" 15
+	wait_end "$client" 15
+	is "$(grep -c '^event DISCONNECTED' "$log.$told")" 1 \
+		"kill-$1: its peer sees DISCONNECTED once [$path: $server_side serves]"
+}
+
+# nobody: what a client hears where nobody listens.
+nobody_case() {
+	local log=$OUT/$path-$server_side.nobody
+	wanted nobody || return 0
+	begin "$client_side" "$log" "$progs/events" -c -a "$at" -p 7999
+	wait_end $! 15
+	like "$log" 'REJECTED|Connection refused' "nobody listens [$path: $server_side's address]"
+}
+
+record() {
+	tcpdump -i i0 -Z root --immediate-mode -s 0 -B 65536 -U -w "$OUT/far.pcap" 'tcp port 7471' \
+		2>"$OUT/tcpdump" &
+	wait_line "$OUT/tcpdump" '^tcpdump: listening'
+}
+
+# Left to itself the library takes the kernel's device where one serves, and ours elsewhere.
+auto_cases() {
+	local log=$OUT/auto server
+	wanted auto || return 0
+	IWSHIM_DEVICE=auto start ours "$log.server" rping -s -a "$ADDR" -C 3 -V
+	server=$!
+	wait_listen "$server"
+	is $? 0 "auto: siw's address is served by the kernel"
+	IWSHIM_DEVICE=auto with_lib ours rping -c -a "$ADDR" -C 3 -V >"$log.client" 2>&1
+	is $? 0 "auto: and a client there succeeds"
+	wait_end "$server" 10
+	IWSHIM_DEVICE=auto start ours "$log.lo-server" rping -s -a 127.0.0.1 -C 3 -V
+	server=$!
+	wait_tcp "$server" 7174
+	IWSHIM_DEVICE=auto start ours "$log.lo-client" rping -c -a 127.0.0.1 -C 3 -V
+	wait_end $! 20
+	is $? 0 "auto: 127.0.0.1 works"
+	wait_end "$server" 10
+}
+
+few_drivers
+auto_cases
+for path in ${PATHS:-far local}; do
+	set_path
+	[ "$path" = local ] || record
+	for server_side in ${SERVERS:-soft siw}; do
+		set_sides
+		private_cases
+		beyond_cases
+		kill_case client
+		kill_case server
+		nobody_case
+		play scenarios-for-decode read_one_at_a_time inline_fence bad_write_stag bad_read_end \
+			bad_no_receive
+	done
+done
+unset_path
+done_testing
