@@ -48,6 +48,7 @@ line_to_tap() {
 	ok:* | XPASS:*) ok "$1 $2 $name $rest" ;;
 	FAIL:* | xfail:*)
 		reason_of "$2" "$name"
+		rping_race "$work/$1-$2/$name".*
 		not_ok "$1 $2 $name $rest"
 		;;
 	skip:*) skip "$1 $2 $name" "$rest" ;;
@@ -61,7 +62,7 @@ client() {
 	if [ -z "$(cases "$2" "$only" "$3")" ]; then return; fi
 	while IFS= read -r line; do
 		line_to_tap "$1" "$2" "$line"
-	done < <(env "${route_env[@]}" DEV=usiw_lo ADDR=127.0.0.1 ADDR6=::1 READY=listen \
+	done < <(env "${route_env[@]}" DEV=usiw_lo ADDR=127.0.0.1 ADDR6=::1 READY=listen TMUL=2 \
 		UENV=IWSHIM_DEVICE=soft ONLY="$3" LOGD="$work/$1-$2" bash "$folder/$2.sh" 2>&1)
 }
 

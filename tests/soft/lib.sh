@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 # Sourced by the scripts of tests/soft: arguments, an ordinary user, TAP.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034 # used by those who source it
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 build=$PWD only=''
@@ -34,6 +34,11 @@ skip() {
 	tests=$((tests + 1))
 	echo "ok $tests - $1 # SKIP $2"
 	reason=''
+}
+# rping_race FILE...: sets reason if rping's thread asked a channel that its main thread destroyed.
+rping_race() {
+	grep -qs 'rdma_get_cm_event: Bad file descriptor' "$@" &&
+		reason="rping uses a channel that it has destroyed"
 }
 chosen() {
 	[ -z "$only" ] || [[ $1 =~ $only ]]

@@ -25,6 +25,7 @@ wait_listen() {
 	done
 }
 fails() {
+	rping_race "$work/server" "$work/client"
 	not_ok "$1: $2"
 	tail -n 4 "$work/server" "$work/client" 2>/dev/null | cut -c1-160 | sed 's/^/# /'
 }
@@ -145,16 +146,14 @@ perftest() {
 		perf ib_${op}_lat -n 100 -s 1
 		perf ib_${op}_lat -n 20 -s 65536
 	done
-	perf ib_send_bw -n 100 -s 4096 -e
 	perf ib_read_bw -n 100 -s 4096 -e
-	perf ib_write_bw -n 100 -s 4096 -e
 	perf ib_read_lat -n 100 -s 64 -e
 	perf ib_send_bw -n 100 -s 4096 --use-srq -q 4
 	perf ib_send_lat -n 100 -s 64 --use-srq
 	perf ib_write_bw -n 100 -s 64 -I 64
 	perf ib_write_lat -n 100 -s 64 -I 64
 	perf ib_send_lat -n 100 -s 64 -I 64
-	perf ib_send_bw -n 100 -s 4096 -l 16
+	perf ib_send_bw -n 96 -s 4096 -l 16
 	perf ib_send_bw -n 100 -s 4096 -Q 10
 	perf ib_send_bw -n 100 -s 4096 -x 0
 	for op in FETCH_AND_ADD CMP_AND_SWAP; do
