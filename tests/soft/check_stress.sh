@@ -1,17 +1,17 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 # The stress programs of the software device, in whatever build this is; run in
-# the build directory. STRESS_SECONDS: how long each may take (5; with a
-# sanitizer 20). STRESS_SEED: to repeat a run.
+# the build directory. STRESS_SECONDS: how long they may take together (6; with a
+# sanitizer 21). STRESS_SEED: to repeat a run.
 seed=${STRESS_SEED:-$(date +%s)}
 so=$(ls .libs/librdmacm.so.1 private/librdmacm.so.1 2>/dev/null | head -1)
 [ -n "$so" ] && [ -x tests/soft/transfer_stress ] || {
 	echo "skipped: not built"
 	exit 77
 }
-seconds=5
-nm -D "$so" | grep -qE '__(asan|tsan)_init' && seconds=20
-seconds=${STRESS_SECONDS:-$seconds}
+seconds=6
+nm -D "$so" | grep -qE '__(asan|tsan)_init' && seconds=21
+seconds=$(((${STRESS_SECONDS:-$seconds} + 2) / 3)) # for each
 export IWSHIM_DEVICE=soft
 n=0 bad=0
 
