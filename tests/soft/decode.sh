@@ -51,6 +51,14 @@ values() {
 	sed -nE "s/^.*$1//p" "$tmp/text" | sort -u | tr '\n' ' ' | sed 's/ $//'
 }
 
+# Frames that break off. Where a connection has the ports of an earlier one, Wireshark takes its
+# Request and Reply for FPDUs of 19792 bytes, which is "MP": those are not counted.
+malformed() {
+	awk '/ULPDU length: 19792 / { again = 1 }
+		/^\[Malformed Packet: / { n += !again; again = 0 }
+		END { print n + 0 }' "$tmp/text"
+}
+
 # Frames with data that belong to no FPDU or set-up frame, nor to one that ends in a later frame,
 # and were not sent before.
 undecoded() {
@@ -61,7 +69,7 @@ undecoded() {
 check_frames() {
 	local name=$1
 	is "$(undecoded)" 0 "$name: every frame with data is decoded"
-	is "$(lines 'Malformed')" 0 "$name: no frame is malformed"
+	is "$(malformed)" 0 "$name: no frame is malformed"
 	is "$(lines '\(Bad CRC')" 0 "$name: no bad CRC"
 	is "$(values '^        Revision: ')" 2 "$name: MPA revision 2"
 	is "$(lines 'Marker flag: True')" 0 "$name: nobody wants markers"
