@@ -1,19 +1,23 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 # The software device against plain TCP on the same path: prints the table of goals.
-# usage: bench/soft.sh [-b BUILD] [-r ROUNDS] [-o REGEX] [-m] [-q]
+# usage: bench/soft.sh [-b BUILD] [-r ROUNDS] [-d N] [-o REGEX] [-m] [-q]
 #   -b  build tree with bench/netbench (default: the current folder)
 #   -r  rounds, each with the reference and ours in turn (default 5)
+#   -d  shorter: divides what is counted by N
 #   -o  only the rows whose name matches
-#   -m  Markdown;  -q  short runs, to see that it works
+#   -m  Markdown;  -q  very short runs (-d 20), to see that it works
+# Others on the machine disturb less if it runs in a scheduling group of its own, with weight:
+#   setsid -w sh -c 'echo -20 >/proc/self/autogroup; exec bench/soft.sh'
 # Exit 0: measured (goals that are missed are said in the table).
 set -uo pipefail
 
 build=$PWD rounds=5 only=. markdown='' scale=1
-while getopts b:r:o:mq o; do
+while getopts b:r:d:o:mq o; do
 	case $o in
 	b) build=$(cd "$OPTARG" && pwd) ;;
 	r) rounds=$OPTARG ;;
+	d) scale=$OPTARG ;;
 	o) only=$OPTARG ;;
 	m) markdown=1 ;;
 	q) scale=20 ;;

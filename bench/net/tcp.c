@@ -111,20 +111,26 @@ void lat_tcp(struct bench *b)
 	free(buf);
 }
 
-/* As the buffers of the RDMA side are: how the kernel copies depends on it. */
-static char *page_aligned(size_t size)
-{
-	void *buf;
+/*
+ * How fast the kernel copies depends on where the bytes lie in their page. The
+ * reference gets what suits it best: from the start of a page on for large
+ * chunks (twice as fast), behind it for small ones (1.4 times).
+ */
+#define LARGE 65536
+#define BEHIND 16
 
-	MUST(!posix_memalign(&buf, 4096, size));
-	return buf;
+static char *best_aligned(size_t size, size_t chunk, void **whole)
+{
+	MUST(!posix_memalign(whole, 4096, size + BEHIND));
+	return (char *)*whole + (chunk < LARGE ? BEHIND : 0);
 }
 
 /* Bytes one way, @chunk at a time, then one byte back. */
 static double flow(struct bench *b, size_t chunk, size_t read_size)
 {
 	size_t size = chunk > read_size ? chunk : read_size, total = chunk * b->n, got = 0;
-	char *buf = page_aligned(size);
+	void *whole;
+	char *buf = best_aligned(size, chunk, &whole);
 	int fd = tcp_pair(b);
 	double t;
 	ssize_t n;
@@ -145,7 +151,7 @@ static double flow(struct bench *b, size_t chunk, size_t read_size)
 		tcp_read_all(fd, buf, 1, false);
 	t = now() - t;
 	close(fd);
-	free(buf);
+	free(whole);
 	return t;
 }
 
