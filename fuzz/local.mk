@@ -14,4 +14,16 @@ noinst_PROGRAMS += fuzz/fuzz_rdmap
 fuzz_fuzz_rdmap_SOURCES = fuzz/fuzz_rdmap.c fuzz/fuzz.h
 fuzz_fuzz_rdmap_LDFLAGS = $(iw_fuzz_ldflags)
 fuzz_fuzz_rdmap_LDADD = libiwsoft.la libiwbase.la
+
+noinst_PROGRAMS += fuzz/fuzz_rx
+fuzz_fuzz_rx_SOURCES = fuzz/fuzz_rx.c fuzz/fuzz.h
+fuzz_fuzz_rx_CFLAGS = $(AM_CFLAGS) $(VERBS_CFLAGS)
+fuzz_fuzz_rx_LDFLAGS = $(iw_fuzz_ldflags)
+fuzz_fuzz_rx_LDADD = libiwsoft.la libiwbase.la
+
+noinst_PROGRAMS += fuzz/fuzz_setup
+fuzz_fuzz_setup_SOURCES = fuzz/fuzz_setup.c fuzz/fuzz.h
+fuzz_fuzz_setup_CFLAGS = $(AM_CFLAGS) $(VERBS_CFLAGS)
+fuzz_fuzz_setup_LDFLAGS = $(iw_fuzz_ldflags)
+fuzz_fuzz_setup_LDADD = libiwsoft.la libiwbase.la
 endif
