@@ -434,6 +434,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	play(bytes, size, mode);
 	reap();
 	soft_qp_abort(qp);
+	/* The loop's thread may be at it. */
+	for (int i = 0; i < 5000 && !__atomic_load_n(&ended, __ATOMIC_ACQUIRE); i++)
+		usleep(1000);
 	MUST(__atomic_load_n(&ended, __ATOMIC_ACQUIRE) == 1);
 	check_said(mode & MODE_CRC);
 	close(peer);

@@ -42,6 +42,13 @@ const char *shim_driver_name(enum iw_driver_kind kind)
 
 /* ---- the environment */
 
+/* Another thread may have held the lock. */
+static void in_child(void)
+{
+	iw_lock_init(&bare_lock);
+	memset(bare, 0, sizeof(bare));
+}
+
 static void read_policy(void)
 {
 	const char *wrong = iw_device_choice_wrong();
@@ -51,9 +58,15 @@ static void read_policy(void)
 		iw_error("IWSHIM_DEVICE=%s: not one of auto, kernel, soft; taken as auto", wrong);
 }
 
+static void first_policy(void)
+{
+	pthread_atfork(NULL, NULL, in_child);
+	read_policy();
+}
+
 static enum iw_device_choice policy(void)
 {
-	pthread_once(&policy_once, read_policy);
+	pthread_once(&policy_once, first_policy);
 	return policy_read;
 }
 

@@ -12,6 +12,22 @@
 /* Protects the list and every field of its devices that changes. */
 static struct iw_lock devices_lock = IW_LOCK_STATIC;
 static TAILQ_HEAD(, shim_device) devices = TAILQ_HEAD_INITIALIZER(devices);
+static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
+static struct shim_device *parents; /* in a child: what its parent had; never touched */
+
+/* The lock may have been held, over system calls even: the list is begun anew. */
+static void in_child(void)
+{
+	iw_lock_init(&devices_lock);
+	parents = TAILQ_FIRST(&devices);
+	TAILQ_INIT(&devices);
+}
+
+static void watch_forks(void)
+{
+	if (pthread_atfork(NULL, NULL, in_child))
+		iw_warn("no memory to watch forks: a child may not open devices");
+}
 
 /* By index where both are known, else by GUID; 0 is the GUID of none. */
 static bool names_device(int index, uint64_t guid, int its_index, uint64_t its_guid)
@@ -160,6 +176,7 @@ int shim_device_get(enum iw_driver_kind kind, const struct iw_cm_addr_info *info
 	struct shim_device *d;
 	int rc = 0;
 
+	pthread_once(&fork_once, watch_forks);
 	iw_lock(&devices_lock);
 	d = find_open(info->ibdev_index, info->node_guid);
 	if (!d)

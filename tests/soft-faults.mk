@@ -8,3 +8,10 @@ tests_soft_fault_sweep_SOURCES = tests/soft/fault_sweep.c tests/soft/sweep.h \
 	tests/soft/sweep_sessions.c
 tests_soft_fault_sweep_CFLAGS = $(AM_CFLAGS) $(VERBS_CFLAGS)
 tests_soft_fault_sweep_LDADD = $(IW_STATIC_LIBS)
+
+check_PROGRAMS += tests/soft/fork_live
+TESTS += tests/soft/fork_live
+tests_soft_fork_live_SOURCES = tests/soft/fork_live.c tests/soft/sweep.h \
+	tests/soft/sweep_sessions.c
+tests_soft_fork_live_CFLAGS = $(AM_CFLAGS) $(VERBS_CFLAGS)
+tests_soft_fork_live_LDADD = $(IW_STATIC_LIBS)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
  * The loop's thread, its watches, its timers and the sockets that linger, over
- * real descriptors. The generation of the process is ours to change.
+ * real descriptors.
  */
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -12,17 +12,11 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "driver/soft/soft_loop.h"
-
-static unsigned int generation = 1;
-
-unsigned int soft_generation(void)
-{
-	return generation;
-}
 
 static uint64_t now_ms(void)
 {
@@ -196,13 +190,6 @@ Test(soft_loop, start__fails_in_good_order_and_can_be_repeated)
 	cr_assert_geq(soft_loop_fd(), 0);
 }
 
-Test(soft_loop, start__is_refused_in_a_child)
-{
-	cr_assert_eq(soft_loop_start(), 0);
-	generation++;
-	cr_assert_eq(soft_loop_start(), -EACCES);
-}
-
 /* ---- timers */
 
 struct timed {
@@ -261,6 +248,33 @@ Test(soft_timer, fire__never_early_and_in_order)
 	cr_assert_leq(t[5].at, t[2].at);
 	cr_assert_leq(t[2].at, t[4].at);
 	cr_assert(!soft_timer_stop(&t[0].timer));
+}
+
+/* 0: a thread, an epoll and a clock of its own. */
+static int loop_of_a_child(void)
+{
+	struct timed t = { .timer.ops = &timer_ops };
+
+	if (soft_loop_start())
+		return 1;
+	soft_timer_start(&t.timer, 5);
+	return becomes(&t.fired, 1) && becomes(&t.refs, 0) ? 0 : 2;
+}
+
+Test(soft_loop, start__begins_anew_in_a_child)
+{
+	struct timed t = { .timer.ops = &timer_ops };
+	int status;
+	pid_t pid;
+
+	cr_assert_eq(soft_loop_start(), 0);
+	soft_timer_start(&t.timer, 300);
+	pid = fork();
+	if (!pid)
+		_exit(loop_of_a_child() ? 1 : 0);
+	cr_assert_eq(waitpid(pid, &status, 0), pid);
+	cr_assert_eq(status, 0);
+	cr_assert(becomes(&t.fired, 1), "the parent's timers go on");
 }
 
 Test(soft_timer, stop__before_the_time)

@@ -5,7 +5,7 @@
 
 #include "base/lock.h"
 
-#define SOFT_FORK_GUARDS 8
+#define SOFT_FORK_GUARDS 12
 
 /*
  * A fork waits until @lock (of static storage, never nested with another guarded
@@ -13,5 +13,10 @@
  * called before the lock is used first; again is harmless.
  */
 void soft_fork_guard(struct iw_lock *lock);
+/*
+ * @reset is called in each child, in the middle of fork(2), with all guarded
+ * locks held: what it concerns is the parent's, and begins anew. Once a module.
+ */
+void soft_fork_in_child(void (*reset)(void));
 
 #endif

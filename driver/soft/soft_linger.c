@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "driver/soft/soft_fork.h"
 #include "driver/soft/soft_loop.h"
 
 #define DISCARD_AT_ONCE (256u << 10)
@@ -36,6 +37,8 @@ static struct {
 	TAILQ_HEAD(, lingering) list; /* oldest first */
 	unsigned int n;
 } all = { .lock = IW_LOCK_STATIC, .list = TAILQ_HEAD_INITIALIZER(all.list) };
+
+static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
 
 static void get(struct lingering *l)
 {
@@ -194,11 +197,33 @@ static struct lingering *new_lingering(int fd, const void *bytes, size_t len)
 	return l;
 }
 
+/* In a child: the parent's sockets are closed by the parent, ours of them here. */
+static void reset(void)
+{
+	struct lingering *l, *next;
+
+	/* The list is in pieces if another thread was at it. */
+	for (l = iw_trylock(&all.lock) ? TAILQ_FIRST(&all.list) : NULL; l; l = next) {
+		next = TAILQ_NEXT(l, link);
+		close(l->fd);
+		free(l);
+	}
+	iw_lock_init(&all.lock);
+	TAILQ_INIT(&all.list);
+	all.n = 0;
+}
+
+static void watch_forks(void)
+{
+	soft_fork_in_child(reset);
+}
+
 /* On the list, so that whoever ends it finds watch and timer either whole or not begun. */
 static int begin(struct lingering *l, uint32_t events, unsigned int ms)
 {
 	int rc;
 
+	pthread_once(&fork_once, watch_forks);
 	iw_lock(&all.lock);
 	rc = soft_watch_add(&l->watch, soft_loop_fd(), l->fd, events);
 	if (!rc) {

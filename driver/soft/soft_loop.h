@@ -35,7 +35,7 @@ struct soft_watch {
 	TAILQ_ENTRY(soft_watch) link; /* in its set */
 };
 
-/* Starts the thread if it does not run. -EAGAIN, -EMFILE. Again in a forked child: -EACCES. */
+/* Starts the thread if it does not run in this process. -EAGAIN, -EMFILE. */
 int soft_loop_start(void);
 /* The loop's own epoll descriptor. */
 int soft_loop_fd(void);

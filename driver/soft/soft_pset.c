@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "driver/soft/soft_cq.h"
+#include "driver/soft/soft_fork.h"
 
 /*
  * @lock protects: all of it but refs, users, polls and armed, which are atomic.
@@ -394,6 +395,17 @@ void soft_pset_put(struct soft_pset *set)
 
 /* Serialises soft_pset_for(): a CQ gets a set once and keeps it. Outside cq->lock. */
 static struct iw_lock for_lock = IW_LOCK_STATIC;
+static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
+
+static void reset(void)
+{
+	iw_lock_init(&for_lock);
+}
+
+static void watch_forks(void)
+{
+	soft_fork_in_child(reset);
+}
 
 static struct soft_pset *set_of(struct soft_cq *cq)
 {
@@ -429,6 +441,7 @@ int soft_pset_for(struct soft_cq *send_cq, struct soft_cq *recv_cq, struct soft_
 	struct soft_pset *set;
 	int rc;
 
+	pthread_once(&fork_once, watch_forks);
 	iw_lock(&for_lock);
 	rc = choose(set_of(send_cq), set_of(recv_cq), &set);
 	if (!rc) {

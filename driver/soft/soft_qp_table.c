@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "driver/soft/soft_fork.h"
 #include "driver/soft/soft_qp.h"
 
 #define SLOT_BITS 17
@@ -26,6 +27,13 @@ static struct {
 	uint32_t size, used; /* slots that were ever used: below @used */
 	uint32_t free_first, free_last;
 } table = { .used = FIRST_SLOT };
+
+static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
+
+static void watch_forks(void)
+{
+	soft_fork_guard(&table_lock);
+}
 
 static int grow(void)
 {
@@ -71,6 +79,7 @@ int soft_qp_table_add(struct soft_qp *qp)
 	uint32_t slot;
 	int rc;
 
+	pthread_once(&fork_once, watch_forks);
 	iw_lock(&table_lock);
 	rc = take_slot(&slot);
 	if (!rc) {

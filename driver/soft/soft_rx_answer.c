@@ -5,10 +5,17 @@
  */
 #include <errno.h>
 
+#include "driver/soft/soft_fork.h"
 #include "driver/soft/soft_rx_call.h"
 
 /* Of the whole process: atomic among all streams of all its devices. */
 static struct iw_lock atomics = IW_LOCK_STATIC;
+static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
+
+static void watch_forks(void)
+{
+	soft_fork_guard(&atomics);
+}
 
 static int request_fault(struct soft_rx_call *call, enum soft_mem_fault fault)
 {
@@ -70,6 +77,7 @@ static uint64_t apply(const struct rdmap_atomic_request *r, uint64_t *target)
 {
 	uint64_t old, new;
 
+	pthread_once(&fork_once, watch_forks);
 	iw_lock(&atomics);
 	old = __atomic_load_n(target, __ATOMIC_RELAXED);
 	do {

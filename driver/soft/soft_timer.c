@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "driver/soft/soft_fork.h"
 #include "driver/soft/soft_loop.h"
 
 #define DIGIT 6
@@ -120,7 +121,11 @@ int soft_timer_open(void)
 		errno = EMFILE;
 	if (fd < 0)
 		return -errno;
+	soft_fork_guard(&wheel.lock);
 	iw_lock(&wheel.lock);
+	/* A child of fork(2) finds its parent's timers. */
+	memset(wheel.filled, 0, sizeof(wheel.filled));
+	wheel.set_for = 0;
 	for (unsigned int level = 0; level < LEVELS; level++)
 		for (unsigned int i = 0; i < SLOTS; i++)
 			TAILQ_INIT(&wheel.slots[level][i]);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 
+#include "driver/soft/soft_fork.h"
 #include "driver/soft/soft_loop.h"
 
 #define EVENTS_AT_ONCE 64
@@ -26,6 +27,23 @@ static struct {
 	struct slot *slots;
 	uint32_t size, free;
 } table = { .lock = IW_LOCK_STATIC, .free = NO_SLOT };
+
+static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
+
+/* What the parent watches is nothing to a child. */
+static void reset(void)
+{
+	free(table.slots);
+	table.slots = NULL;
+	table.size = 0;
+	table.free = NO_SLOT;
+}
+
+static void watch_forks(void)
+{
+	soft_fork_guard(&table.lock);
+	soft_fork_in_child(reset);
+}
 
 static uint64_t handle_of(uint32_t index)
 {
@@ -110,6 +128,7 @@ int soft_watch_add(struct soft_watch *watch, int epfd, int fd, uint32_t events)
 	uint64_t handle;
 	int rc;
 
+	pthread_once(&fork_once, watch_forks);
 	iw_lock(&table.lock);
 	watch->epfd = epfd;
 	watch->fd = fd;

@@ -44,6 +44,10 @@ struct sweep_kind {
 /* NULL behind the last name. */
 extern const struct sweep_kind sweep_kinds[];
 
+/* Both ends connected; one message on them. 0, or -1 with step and err. */
+int sweep_connect(struct sweep *s);
+int sweep_talk(struct sweep *s);
+
 /* Ends whatever is left of a session, in the order that the man pages ask for. */
 void sweep_close(struct sweep *s);
 

@@ -361,6 +361,16 @@ static int answer(struct sweep *s, enum rdma_cm_event_type want)
 	return get(s->client.events, want, NULL);
 }
 
+int sweep_connect(struct sweep *s)
+{
+	return connect_ends(s, false);
+}
+
+int sweep_talk(struct sweep *s)
+{
+	return message(s, IBV_WR_SEND, LARGE, 0);
+}
+
 /* ---- kinds */
 
 static int run_transfer(struct sweep *s)
