@@ -62,6 +62,7 @@ if [ $sanitize = yes ]; then
 	step "Build (TSan)" build_into "$src/build-tsan" --enable-tsan
 	step "Unit tests (TSan)" make -s -j2 -C "$src/build-tsan" check
 	step "Coverage of the core" coverage_of_core "$src/build-cov"
+	step "Fuzz (60 s each)" "$src/fuzz/run.sh" 60 "$src/build-fuzz"
 fi
 if [ $quick = no ]; then
 	step "Guest" "$src/tests/vm/build.sh"
