@@ -17,7 +17,6 @@
 #include "base/log.h"
 #include "base/verbs_entry.h"
 #include "driver/soft/soft_dev.h"
-#include "driver/soft/soft_fork.h"
 #include "driver/soft/soft_verbs.h"
 #include "netlink/nl_link.h"
 #include "verbs/ibv_forward.h"
@@ -100,7 +99,6 @@ static struct ibv_device **merge(struct ibv_device **real, int nreal, struct sof
 		list->devices[i] = real[i];
 	for (unsigned int i = 0; i < nsoft; i++)
 		list->devices[nreal + (int)i] = &soft[i]->ibv;
-	soft_fork_guard(&lists_lock);
 	iw_lock(&lists_lock);
 	TAILQ_INSERT_TAIL(&lists, list, link);
 	iw_unlock(&lists_lock);
