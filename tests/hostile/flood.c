@@ -83,7 +83,7 @@ static unsigned int count_rejected(struct test *t, const int *fds, unsigned int 
 static void crowd_of_requests(struct test *t)
 {
 	const struct wire_frame request = { .key = WIRE_REQUEST, .revision = 1, .len = 512 };
-	uint64_t limit = now_ms() + SOON_MS;
+	uint64_t limit = now_ms() + WAIT_MS;
 	unsigned int rejected, seen = 0;
 	int fds[REQUESTS];
 
@@ -93,10 +93,10 @@ static void crowd_of_requests(struct test *t)
 	}
 	while (count_open(fds, REQUESTS) > BACKLOG_MAX && now_ms() < limit)
 		nap_ms(10);
-	nap_ms(200);
+	nap_ms(1000);
 	rejected = count_rejected(t, fds, REQUESTS);
 	require(t, rejected >= REQUESTS - BACKLOG_MAX, "%u of %u are refused", rejected, REQUESTS);
-	while (victim_step(t, 200))
+	while (seen + rejected < REQUESTS && victim_step(t, 2000))
 		seen++;
 	require(t, seen + rejected == REQUESTS, "%u refused, %u seen", rejected, seen);
 	for (unsigned int i = 0; i < t->v.nends; i++)
