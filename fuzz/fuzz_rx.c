@@ -192,7 +192,7 @@ static void bind_window(void)
 	};
 	uint32_t rkey = soft_mw_next_rkey(mw);
 
-	MUST(!soft_mw_bind(mw, qp->ibv.qp_num, &info, &rkey));
+	MUST(!soft_mw_bind(mw, qp->serial, &info, &rkey));
 	stag[AREAS] = rkey;
 }
 
@@ -448,7 +448,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		/* A receive of a shared queue that was being filled may go with its QP. */
 		MUST(completed[i] == 1);
 	/* Bound still, unless the peer has invalidated it. */
-	soft_mem_invalidate(pd, qp->ibv.qp_num, stag[AREAS]);
+	soft_mem_invalidate(pd, qp->serial, stag[AREAS]);
 	MUST(!soft_qp_destroy(qp));
 	check_memory();
 	return 0;

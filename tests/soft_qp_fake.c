@@ -151,12 +151,12 @@ enum soft_mem_fault soft_mem_pin_local(struct soft_pd *pd, uint32_t lkey, uint64
 	return len ? pin(lkey, addr, out) : SOFT_MEM_OK;
 }
 
-enum soft_mem_fault soft_mem_pin_remote(struct soft_pd *pd, uint32_t qp_num, uint32_t stag,
+enum soft_mem_fault soft_mem_pin_remote(struct soft_pd *pd, uint64_t qp, uint32_t stag,
 					uint64_t to, uint64_t len, unsigned int need,
 					struct soft_pin *out)
 {
 	(void)pd;
-	(void)qp_num;
+	(void)qp;
 	*out = (struct soft_pin){ .region = NULL };
 	if (need != IBV_ACCESS_REMOTE_READ)
 		return SOFT_MEM_ACCESS;
@@ -170,21 +170,21 @@ void soft_mem_unpin(struct soft_pin *p)
 	p->region = NULL;
 }
 
-enum soft_mem_fault soft_mem_invalidate(struct soft_pd *pd, uint32_t qp_num, uint32_t stag)
+enum soft_mem_fault soft_mem_invalidate(struct soft_pd *pd, uint64_t qp, uint32_t stag)
 {
 	(void)pd;
-	(void)qp_num;
+	(void)qp;
 	if (stag != FAKE_KEY)
 		return SOFT_MEM_STAG;
 	fake.invalidated++;
 	return SOFT_MEM_OK;
 }
 
-int soft_mw_bind(struct soft_mw *mw, uint32_t qp_num, const struct ibv_mw_bind_info *info,
+int soft_mw_bind(struct soft_mw *mw, uint64_t qp, const struct ibv_mw_bind_info *info,
 		 uint32_t *rkey)
 {
 	(void)mw;
-	(void)qp_num;
+	(void)qp;
 	if (info->length > 4096)
 		return -EINVAL;
 	fake.binds++;
@@ -335,6 +335,8 @@ void fake_setup(unsigned int wr)
 	fake.peer = -1;
 	fake.ended_status = 1;
 	fake.ctx.generation = soft_generation();
+	fake.ctx.dev = &fake.dev;
+	fake.dev.mtu = 1500;
 	cr_assert_eq(soft_qp_create(&fake.ctx, &attr, &fake.qp), 0);
 	cr_assert_eq(soft_qp_modify(fake.qp, &init, IBV_QP_STATE), 0);
 }

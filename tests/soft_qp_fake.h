@@ -15,6 +15,7 @@
 
 struct fake {
 	struct soft_context ctx;
+	struct soft_device dev;
 	struct soft_pd pd;
 	struct soft_cq send_cq, recv_cq;
 	struct soft_qp *qp;

@@ -123,6 +123,9 @@ void rx_env_new(bool crc)
 	rx_env->qp->pd = rx_env->pd;
 	rx_env->qp->rq = &rx_env->qp->own_rq;
 	rx_env->qp->ibv.qp_num = 77;
+	rx_env->qp->serial = 77;
+	rx_env->qp->attr.qp_access_flags = IBV_ACCESS_REMOTE_READ | IBV_ACCESS_REMOTE_WRITE |
+					   IBV_ACCESS_REMOTE_ATOMIC;
 	rx_env->qp->stream = (struct soft_stream){
 		.fd = fds[0],
 		.crc = crc,

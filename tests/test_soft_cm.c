@@ -442,7 +442,8 @@ Test(soft_cm, init_qp_attr__as_an_iwarp_kernel, .init = setup)
 	id = fake_connector(&seen, &peer_addr);
 	cr_assert_eq(iw_cm_init_qp_attr(id, &attr, &mask), 0);
 	cr_assert_eq(mask, 0x29);
-	cr_assert_eq(attr.qp_access_flags, 0);
+	cr_assert_eq(attr.qp_access_flags, IBV_ACCESS_REMOTE_WRITE | IBV_ACCESS_REMOTE_READ |
+						   IBV_ACCESS_REMOTE_ATOMIC);
 	cr_assert_eq(attr.port_num, 1);
 	finish(id);
 }

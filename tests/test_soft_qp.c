@@ -132,11 +132,77 @@ Test(qp, query__says_what_holds)
 	cr_assert_eq(soft_qp_query(fake.qp, &attr, IBV_QP_STATE, &init), 0);
 	cr_assert_eq(attr.qp_state, IBV_QPS_INIT);
 	cr_assert_eq(attr.max_rd_atomic, 3);
+	cr_assert_eq(attr.path_mtu, IBV_MTU_1024);
+	fake.dev.mtu = 9000;
+	cr_assert_eq(soft_qp_query(fake.qp, &attr, IBV_QP_STATE, &init), 0);
+	cr_assert_eq(attr.path_mtu, IBV_MTU_4096);
 	cr_assert_eq(init.cap.max_send_wr, 16);
 	cr_assert_eq(init.send_cq, &fake.send_cq.ibv);
 }
 
+Test(qp, query__depths_of_the_stream)
+{
+	struct soft_stream stream = { .initiator = true, .ird = 5, .ord = 7 };
+	struct ibv_qp_attr attr = { .max_rd_atomic = 3, .max_dest_rd_atomic = 4 };
+	struct ibv_qp_init_attr init;
+
+	cr_assert_eq(
+		soft_qp_modify(fake.qp, &attr, IBV_QP_MAX_QP_RD_ATOMIC | IBV_QP_MAX_DEST_RD_ATOMIC),
+		0);
+	cr_assert_eq(fake_attach(stream, SOCK_STREAM), 0);
+	cr_assert_eq(soft_qp_query(fake.qp, &attr, IBV_QP_STATE, &init), 0);
+	cr_assert_eq(attr.max_rd_atomic, 7);
+	cr_assert_eq(attr.max_dest_rd_atomic, 5);
+}
+
+Test(qp, serials__never_come_back)
+{
+	uint32_t number = 0;
+	uint64_t serial = 0;
+
+	for (unsigned int i = 0; i < 20000; i++) {
+		struct soft_qp qp = { .refs = 1 };
+
+		cr_assert_eq(soft_qp_table_add(&qp), 0);
+		if (!i) {
+			number = qp.ibv.qp_num;
+		} else if (qp.ibv.qp_num == number) {
+			cr_assert_gt(qp.serial, serial);
+			soft_qp_table_remove(&qp);
+			return;
+		}
+		serial = qp.serial;
+		soft_qp_table_remove(&qp);
+	}
+	cr_assert_fail("no number came back");
+}
+
+Test(qp, numbers__as_many_as_announced)
+{
+	struct soft_qp qp = { .refs = 1 };
+
+	for (unsigned int i = 1; i < SOFT_MAX_QP; i++) /* one is there */
+		cr_assert_eq(soft_qp_table_add(&qp), 0);
+	cr_assert_eq(soft_qp_table_add(&qp), -ENOMEM);
+	soft_qp_table_remove(&qp);
+	cr_assert_eq(soft_qp_table_add(&qp), 0);
+}
+
 /* ---- modify */
+
+Test(qp, modify__rights_are_all_until_asked_for)
+{
+	struct ibv_qp_attr attr = { .qp_access_flags = IBV_ACCESS_REMOTE_READ };
+	const unsigned int all =
+		IBV_ACCESS_REMOTE_READ | IBV_ACCESS_REMOTE_WRITE | IBV_ACCESS_REMOTE_ATOMIC;
+
+	cr_assert_eq(fake.qp->attr.qp_access_flags, all);
+	cr_assert_eq(soft_qp_modify(fake.qp, &attr, IBV_QP_ACCESS_FLAGS), 0);
+	cr_assert_eq(modify(IBV_QPS_RTR), 0);
+	cr_assert_eq(fake.qp->attr.qp_access_flags, IBV_ACCESS_REMOTE_READ);
+	cr_assert_eq(modify(IBV_QPS_RESET), 0);
+	cr_assert_eq(fake.qp->attr.qp_access_flags, all);
+}
 
 Test(qp, modify__table)
 {

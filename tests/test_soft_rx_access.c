@@ -40,6 +40,17 @@ FAULT(write, without_permission, TERM_DDP_STAG, .event = IBV_EVENT_QP_ACCESS_ERR
 	put_write(local.mr->ibv.rkey, to_of(&local), 8);
 }
 
+static void take_right(unsigned int right)
+{
+	rx_env->qp->attr.qp_access_flags &= ~right;
+}
+
+FAULT(write, without_permission_of_the_qp, TERM_DDP_STAG, .event = IBV_EVENT_QP_ACCESS_ERR)
+{
+	take_right(IBV_ACCESS_REMOTE_WRITE);
+	put_write(all.mr->ibv.rkey, to_of(&all), 8);
+}
+
 FAULT(write, begins_before_the_region, TERM_DDP_BOUNDS)
 {
 	put_write(all.mr->ibv.rkey, to_of(&all) - 1, 8);
@@ -236,6 +247,12 @@ FAULT(read, without_permission, TERM_RDMAP_ACCESS, .event = IBV_EVENT_QP_ACCESS_
 	put_read(local.mr->ibv.rkey, to_of(&local), 8);
 }
 
+FAULT(read, without_permission_of_the_qp, TERM_RDMAP_ACCESS, .event = IBV_EVENT_QP_ACCESS_ERR)
+{
+	take_right(IBV_ACCESS_REMOTE_READ);
+	put_read(all.mr->ibv.rkey, to_of(&all), 8);
+}
+
 FAULT(read, out_of_bounds, TERM_RDMAP_BOUNDS, .event = IBV_EVENT_QP_REQ_ERR)
 {
 	put_read(all.mr->ibv.rkey, to_of(&all), MEM + 1);
@@ -290,6 +307,12 @@ FAULT(atomic, region_of_another_pd, TERM_RDMAP_PD, .event = IBV_EVENT_QP_REQ_ERR
 FAULT(atomic, without_permission, TERM_RDMAP_ACCESS, .event = IBV_EVENT_QP_ACCESS_ERR)
 {
 	put_atomic(RDMAP_FETCH_ADD, local.mr->ibv.rkey, to_of(&local));
+}
+
+FAULT(atomic, without_permission_of_the_qp, TERM_RDMAP_ACCESS, .event = IBV_EVENT_QP_ACCESS_ERR)
+{
+	take_right(IBV_ACCESS_REMOTE_ATOMIC);
+	put_atomic(RDMAP_FETCH_ADD, all.mr->ibv.rkey, to_of(&all));
 }
 
 FAULT(atomic, out_of_bounds, TERM_RDMAP_BOUNDS, .event = IBV_EVENT_QP_REQ_ERR)

@@ -48,7 +48,7 @@
 #define SOFT_MAX_WR 32768
 #define SOFT_MAX_CQE (1 << 22)
 #define SOFT_MAX_RD_ATOM 128 /* IRD and ORD of a QP */
-#define SOFT_MAX_QP (1 << 17)
+#define SOFT_MAX_QP ((1 << 17) - 2)
 #define SOFT_MAX_CQ (1 << 17)
 #define SOFT_MAX_SRQ (1 << 16)
 #define SOFT_MAX_PD (1 << 16)

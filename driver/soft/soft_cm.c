@@ -29,6 +29,7 @@ enum {
 	OPTION_ACK_TIMEOUT = 3,
 };
 
+#define QP_RIGHTS (IBV_ACCESS_REMOTE_WRITE | IBV_ACCESS_REMOTE_READ | IBV_ACCESS_REMOTE_ATOMIC)
 #define QP_ATTR_MASK (IBV_QP_STATE | IBV_QP_ACCESS_FLAGS | IBV_QP_PORT)
 
 /* The loop and the callers post: there is nothing to fetch. */
@@ -370,17 +371,23 @@ static int modify_qp(struct iw_cm_id *id, void *drv, void *qp, enum iw_qp_state 
 	if (to == IW_QP_RTS) /* by soft_qp_attach() */
 		return 0;
 	attr.qp_state = states[to];
+	/* It has all rights from the beginning; those that the program took away stay away. */
 	if (to == IW_QP_INIT || to == IW_QP_RTR)
-		mask = QP_ATTR_MASK;
-	if (to == IW_QP_RTR)
-		attr.qp_access_flags = IBV_ACCESS_REMOTE_WRITE | IBV_ACCESS_REMOTE_READ;
+		mask |= IBV_QP_PORT;
 	return soft_qp_modify(soft_qp_of(qp), &attr, mask);
 }
 
-/* As the kernel says for its iWARP devices: before there is a connection, and after. */
+/*
+ * As the kernel says for its iWARP devices: before there is a connection, and after. But
+ * the rights come at once, and atomics with them: they hold here, and are all that a queue
+ * pair which the program moves itself may ever be given.
+ */
 static int init_qp_attr(struct iw_cm_id *id, void *drv, void *qp_attr, int *mask)
 {
-	struct ibv_qp_attr *attr = qp_attr, out = { .qp_state = attr->qp_state, .port_num = 1 };
+	struct ibv_qp_attr *attr = qp_attr;
+	struct ibv_qp_attr out = { .qp_state = attr->qp_state,
+				   .port_num = 1,
+				   .qp_access_flags = QP_RIGHTS };
 	struct soft_conn *conn = drv;
 	bool bound, connected;
 	int ret = soft_conn_check(conn);
@@ -396,8 +403,6 @@ static int init_qp_attr(struct iw_cm_id *id, void *drv, void *qp_attr, int *mask
 	if (connected && out.qp_state != IBV_QPS_INIT && out.qp_state != IBV_QPS_RTR &&
 	    out.qp_state != IBV_QPS_RTS)
 		return -EINVAL;
-	if (connected)
-		out.qp_access_flags = IBV_ACCESS_REMOTE_WRITE | IBV_ACCESS_REMOTE_READ;
 	*attr = out;
 	*mask = connected && out.qp_state == IBV_QPS_RTS ? IBV_QP_PORT : QP_ATTR_MASK;
 	return 0;

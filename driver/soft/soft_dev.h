@@ -105,4 +105,14 @@ int soft_async_get(struct soft_context *ctx, struct ibv_async_event *event);
 /* Drops unread events of @element (it is being destroyed). */
 void soft_async_purge(struct soft_context *ctx, void *element);
 
+/* The largest that the enum has and a frame of the interface carries. */
+static inline enum ibv_mtu soft_verbs_mtu(unsigned int mtu)
+{
+	enum ibv_mtu best = IBV_MTU_256;
+
+	while (best < IBV_MTU_4096 && mtu >= 256u << best)
+		best++;
+	return best;
+}
+
 #endif

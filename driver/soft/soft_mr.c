@@ -132,8 +132,8 @@ int soft_mr_reg(struct soft_pd *pd, void *addr, size_t length, uint64_t iova, un
 	region->base = addr;
 	region->start = start;
 	region->length = length;
-	region->access = access & RIGHTS;
-	region->qp_num = 0;
+	region->access = (uint8_t)(access & RIGHTS);
+	region->owner = 0;
 	new->region = region;
 	soft_pd_get(pd);
 	fill_mr(new, pd, addr, length);
@@ -247,7 +247,7 @@ static int check_bind(const struct soft_region *window, const struct ibv_mw_bind
 }
 
 /* The table's lock is held; the window is not valid. */
-static void bind_window(struct soft_region *window, uint32_t qp_num,
+static void bind_window(struct soft_region *window, uint64_t qp,
 			const struct ibv_mw_bind_info *info, uint32_t rkey)
 {
 	struct soft_region *region = iw_container_of(info->mr, struct soft_mr, ibv)->region;
@@ -255,8 +255,8 @@ static void bind_window(struct soft_region *window, uint32_t qp_num,
 	window->base = region->base + (info->addr - region->start);
 	window->start = info->mw_access_flags & IBV_ACCESS_ZERO_BASED ? 0 : info->addr;
 	window->length = info->length;
-	window->access = info->mw_access_flags & REMOTE_MASK;
-	window->qp_num = window->kind == SOFT_REGION_MW2 ? qp_num : 0;
+	window->access = (uint8_t)(info->mw_access_flags & REMOTE_MASK);
+	window->owner = window->kind == SOFT_REGION_MW2 ? qp : 0;
 	window->parent = region;
 	region->windows++;
 	soft_stag_open(window, rkey);
@@ -275,7 +275,7 @@ static int may_bind(const struct soft_region *window, const struct ibv_mw_bind_i
 	return check_bind(window, info);
 }
 
-int soft_mw_bind(struct soft_mw *mw, uint32_t qp_num, const struct ibv_mw_bind_info *info,
+int soft_mw_bind(struct soft_mw *mw, uint64_t qp, const struct ibv_mw_bind_info *info,
 		 uint32_t *rkey)
 {
 	struct soft_region *window = mw->region;
@@ -295,7 +295,7 @@ int soft_mw_bind(struct soft_mw *mw, uint32_t qp_num, const struct ibv_mw_bind_i
 	if (rc)
 		goto out;
 	if (info->length)
-		bind_window(window, qp_num, info, stag);
+		bind_window(window, qp, info, stag);
 	__atomic_store_n(&mw->ibv.rkey, stag, __ATOMIC_RELAXED);
 	*rkey = stag;
 out:
@@ -326,9 +326,9 @@ static enum soft_mem_fault check_local(const struct soft_region *region, const s
 }
 
 static enum soft_mem_fault check_remote(const struct soft_region *region, const struct soft_pd *pd,
-					uint32_t qp_num, unsigned int need)
+					uint64_t qp, unsigned int need)
 {
-	if (region->pd != pd || (region->qp_num && region->qp_num != qp_num))
+	if (region->pd != pd || (region->owner && region->owner != qp))
 		return SOFT_MEM_PD;
 	return (region->access & need) == need ? SOFT_MEM_OK : SOFT_MEM_ACCESS;
 }
@@ -362,9 +362,8 @@ enum soft_mem_fault soft_mem_pin_local(struct soft_pd *pd, uint32_t lkey, uint64
 	return finish_pin(region, check_local(region, pd, write), addr, len, pin);
 }
 
-enum soft_mem_fault soft_mem_pin_remote(struct soft_pd *pd, uint32_t qp_num, uint32_t stag,
-					uint64_t to, uint64_t len, unsigned int need,
-					struct soft_pin *pin)
+enum soft_mem_fault soft_mem_pin_remote(struct soft_pd *pd, uint64_t qp, uint32_t stag, uint64_t to,
+					uint64_t len, unsigned int need, struct soft_pin *pin)
 {
 	struct soft_region *region;
 
@@ -374,7 +373,7 @@ enum soft_mem_fault soft_mem_pin_remote(struct soft_pd *pd, uint32_t qp_num, uin
 	region = soft_stag_pin(stag);
 	if (!region)
 		return SOFT_MEM_STAG;
-	return finish_pin(region, check_remote(region, pd, qp_num, need), to, len, pin);
+	return finish_pin(region, check_remote(region, pd, qp, need), to, len, pin);
 }
 
 void soft_mem_unpin(struct soft_pin *pin)
@@ -385,7 +384,7 @@ void soft_mem_unpin(struct soft_pin *pin)
 	*pin = (struct soft_pin){ 0 };
 }
 
-enum soft_mem_fault soft_mem_invalidate(struct soft_pd *pd, uint32_t qp_num, uint32_t stag)
+enum soft_mem_fault soft_mem_invalidate(struct soft_pd *pd, uint64_t qp, uint32_t stag)
 {
 	enum soft_mem_fault fault = SOFT_MEM_OK;
 	struct soft_region *window;
@@ -398,7 +397,7 @@ enum soft_mem_fault soft_mem_invalidate(struct soft_pd *pd, uint32_t qp_num, uin
 		fault = SOFT_MEM_PD;
 	else if (window->kind != SOFT_REGION_MW2)
 		fault = SOFT_MEM_ACCESS;
-	else if (window->qp_num != qp_num)
+	else if (window->owner != qp)
 		fault = SOFT_MEM_PD;
 	else
 		unbind(window);

@@ -58,13 +58,13 @@ uint32_t soft_mw_next_rkey(struct soft_mw *mw);
 /*
  * Binds (length 0: unbinds). Type 1: *@rkey is from soft_mw_next_rkey(), or 0
  * and a new one is made and returned. Type 2: *@rkey is the one the program
- * chose (same index, its own key byte), usable by QP @qp_num only. A bound
+ * chose (same index, its own key byte), usable by the QP of serial @qp only. A bound
  * window of type 1 changes over. Success sets mw->ibv.rkey. -EINVAL (of another
  * PD, index or range), -EACCES (the region lacks MW_BIND or the rights asked
  * for), -EBUSY (type 2 already bound). Waits for pins on what was bound: the
  * calling thread holds none.
  */
-int soft_mw_bind(struct soft_mw *mw, uint32_t qp_num, const struct ibv_mw_bind_info *info,
+int soft_mw_bind(struct soft_mw *mw, uint64_t qp, const struct ibv_mw_bind_info *info,
 		 uint32_t *rkey);
 
 enum soft_mem_fault {
@@ -89,15 +89,14 @@ enum soft_mem_fault soft_mem_pin_local(struct soft_pd *pd, uint32_t lkey, uint64
  * type 2 answer to their QP only. Order of checks: STag, PD, access, wrap, bounds.
  * @len 0: SOFT_MEM_OK whatever the STag, no pin.
  */
-enum soft_mem_fault soft_mem_pin_remote(struct soft_pd *pd, uint32_t qp_num, uint32_t stag,
-					uint64_t to, uint64_t len, unsigned int need,
-					struct soft_pin *pin);
+enum soft_mem_fault soft_mem_pin_remote(struct soft_pd *pd, uint64_t qp, uint32_t stag, uint64_t to,
+					uint64_t len, unsigned int need, struct soft_pin *pin);
 void soft_mem_unpin(struct soft_pin *pin);
 
 /*
  * Send with Invalidate, local invalidate. Type 2 windows bound to this QP only,
  * others SOFT_MEM_ACCESS (a region that verbs registered cannot be invalidated).
  */
-enum soft_mem_fault soft_mem_invalidate(struct soft_pd *pd, uint32_t qp_num, uint32_t stag);
+enum soft_mem_fault soft_mem_invalidate(struct soft_pd *pd, uint64_t qp, uint32_t stag);
 
 #endif

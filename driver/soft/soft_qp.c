@@ -11,6 +11,7 @@
 #include "base/cancel.h"
 
 #define CLOSE_MS 5000
+#define REMOTE_ALL (IBV_ACCESS_REMOTE_READ | IBV_ACCESS_REMOTE_WRITE | IBV_ACCESS_REMOTE_ATOMIC)
 #define INIT_ATTR_MASK \
 	(IBV_QP_INIT_ATTR_PD | IBV_QP_INIT_ATTR_CREATE_FLAGS | IBV_QP_INIT_ATTR_SEND_OPS_FLAGS)
 #define ANY_STATE                                                                       \
@@ -153,6 +154,7 @@ static struct soft_qp *new_qp(struct soft_context *ctx, const struct ibv_qp_init
 	qp->sq_sig_all = attr->sq_sig_all != 0;
 	qp->refs = 1;
 	qp->state = IBV_QPS_RESET;
+	qp->attr.qp_access_flags = REMOTE_ALL;
 	qp->stream.fd = -1;
 	iw_lock_init(&qp->fail_lock);
 	iw_cond_init(&qp->over);
@@ -260,6 +262,7 @@ static void reset(struct soft_qp *qp)
 	while (!leave_streams(qp, IBV_QPS_RESET));
 	if (!qp->srq)
 		iw_unlock(&qp->own_rq.lock);
+	qp->attr.qp_access_flags = REMOTE_ALL;
 	soft_sq_clear(&qp->sq);
 	soft_rx_restart(qp);
 	if (!qp->srq)
@@ -336,9 +339,13 @@ int soft_qp_query(struct soft_qp *qp, struct ibv_qp_attr *attr, int mask,
 	soft_qp_lock_all(qp);
 	*attr = qp->attr;
 	attr->qp_state = attr->cur_qp_state = qp->state;
+	if (soft_stream_is_live(qp)) { /* what MPA agreed, not what was asked for */
+		attr->max_rd_atomic = (uint8_t)qp->stream.ord;
+		attr->max_dest_rd_atomic = (uint8_t)qp->stream.ird;
+	}
 	soft_qp_unlock_all(qp);
 	attr->cap = qp->cap;
-	attr->path_mtu = IBV_MTU_1024;
+	attr->path_mtu = soft_verbs_mtu(__atomic_load_n(&qp->ctx->dev->mtu, __ATOMIC_RELAXED));
 	*init = (struct ibv_qp_init_attr){ .qp_context = qp->ibv.qp_context,
 					   .send_cq = qp->ibv.send_cq,
 					   .recv_cq = qp->ibv.recv_cq,

@@ -80,10 +80,11 @@ struct soft_qp {
 	bool sq_sig_all;
 	unsigned int refs; /* atomic: the program's, the stream's, callbacks in flight */
 	uint32_t async_events;
+	uint64_t serial;   /* unlike ibv.qp_num never given twice; not 0 */
 	uint64_t send_ops; /* that ibv_wr_* was asked for; 0: none */
 
 	enum ibv_qp_state state;
-	struct ibv_qp_attr attr; /* what modify set, for query */
+	struct ibv_qp_attr attr; /* what modify set, for query; its rights hold */
 
 	struct soft_stream stream; /* fd -1: none (any more) */
 	const struct soft_owner_ops *owner_ops;
@@ -127,7 +128,8 @@ int soft_qp_create(struct soft_context *ctx, struct ibv_qp_init_attr_ex *attr, s
 int soft_qp_destroy(struct soft_qp *qp);
 /*
  * ibv_modify_qp(3) for an iWARP QP: RESET, INIT, RTR, RTS (only with a stream),
- * SQD (graceful close), SQE, ERR. -EINVAL for what the table forbids.
+ * SQD (graceful close), SQE, ERR. -EINVAL for what the table forbids. A QP that
+ * was never given IBV_QP_ACCESS_FLAGS, or was RESET since, has all remote rights.
  */
 int soft_qp_modify(struct soft_qp *qp, const struct ibv_qp_attr *attr, int mask);
 int soft_qp_query(struct soft_qp *qp, struct ibv_qp_attr *attr, int mask,
@@ -161,7 +163,7 @@ void soft_qp_abort(struct soft_qp *qp);
 
 /* ---- between the files of the QP (soft_qp, soft_qp_table, soft_stream) */
 
-int soft_qp_table_add(struct soft_qp *qp); /* sets ibv.qp_num; -ENOMEM */
+int soft_qp_table_add(struct soft_qp *qp); /* sets ibv.qp_num, serial; -ENOMEM */
 void soft_qp_table_remove(struct soft_qp *qp);
 /* Ends the stream, if there is one, and waits until nothing of it is left to do. */
 void soft_stream_cut(struct soft_qp *qp, const struct soft_failure *why);
@@ -175,6 +177,24 @@ void soft_qp_unlock_all(struct soft_qp *qp);
 void soft_qp_flush_recv(struct soft_qp *qp);
 
 /* ---- for sq, tx and rx */
+
+/*
+ * soft_mem_pin_remote() for the peer of @qp, whose own rights count as well.
+ * A lock of the QP is held.
+ */
+static inline enum soft_mem_fault soft_qp_pin_remote(const struct soft_qp *qp,
+						     const struct ibv_sge *bytes, unsigned int need,
+						     struct soft_pin *pin)
+{
+	enum soft_mem_fault fault = soft_mem_pin_remote(qp->pd, qp->serial, bytes->lkey,
+							bytes->addr, bytes->length, need, pin);
+
+	if (fault == SOFT_MEM_OK && bytes->length && need & ~qp->attr.qp_access_flags) {
+		soft_mem_unpin(pin);
+		fault = SOFT_MEM_ACCESS;
+	}
+	return fault;
+}
 
 /* Notes the reason; the end comes with soft_qp_settle(). Any lock may be held. */
 void soft_qp_fail(struct soft_qp *qp, const struct soft_failure *why);

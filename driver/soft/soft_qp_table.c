@@ -14,6 +14,8 @@
 #define FIRST_SIZE 64
 #define NO_SLOT 0
 
+_Static_assert(SOFT_MAX_QP == (1 << SLOT_BITS) - FIRST_SLOT, "as many as we announce");
+
 struct slot {
 	struct soft_qp *qp;
 	uint32_t next_free;
@@ -26,6 +28,7 @@ static struct {
 	struct slot *slots;
 	uint32_t size, used; /* slots that were ever used: below @used */
 	uint32_t free_first, free_last;
+	uint64_t serials; /* given out */
 } table = { .used = FIRST_SLOT };
 
 static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
@@ -40,7 +43,7 @@ static int grow(void)
 	uint32_t size = table.size ? table.size * 2 : FIRST_SIZE;
 	struct slot *slots;
 
-	if (table.used >= SOFT_MAX_QP)
+	if (table.used >= 1u << SLOT_BITS)
 		return -ENOMEM;
 	slots = iw_calloc(size, sizeof(*slots));
 	if (!slots)
@@ -84,6 +87,7 @@ int soft_qp_table_add(struct soft_qp *qp)
 	rc = take_slot(&slot);
 	if (!rc) {
 		table.slots[slot].qp = qp;
+		qp->serial = ++table.serials;
 		qp->ibv.qp_num = ((uint32_t)table.slots[slot].uses << SLOT_BITS | slot) & 0xffffff;
 	}
 	iw_unlock(&table_lock);

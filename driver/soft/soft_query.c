@@ -72,23 +72,13 @@ int soft_query_device_ex(struct soft_context *ctx, const struct ibv_query_device
 	return 0;
 }
 
-/* The largest that the enum has and a frame of the interface carries. */
-static enum ibv_mtu verbs_mtu(unsigned int mtu)
-{
-	enum ibv_mtu best = IBV_MTU_256;
-
-	while (best < IBV_MTU_4096 && mtu >= 256u << best)
-		best++;
-	return best;
-}
-
 int soft_query_port(struct soft_context *ctx, uint8_t port, struct ibv_port_attr *attr, size_t size)
 {
 	unsigned int mtu = __atomic_load_n(&ctx->dev->mtu, __ATOMIC_RELAXED);
 	struct ibv_port_attr all = {
 		.state = IBV_PORT_ACTIVE,
-		.max_mtu = verbs_mtu(mtu),
-		.active_mtu = verbs_mtu(mtu),
+		.max_mtu = soft_verbs_mtu(mtu),
+		.active_mtu = soft_verbs_mtu(mtu),
 		.gid_tbl_len = 1,
 		.port_cap_flags = IBV_PORT_CM_SUP,
 		.max_msg_sz = SOFT_MAX_MSG,

@@ -54,8 +54,9 @@ int soft_rx_read_request(struct soft_rx_call *call, const uint8_t *body)
 	qp->rx.read_msn++;
 	rdmap_read_parse(&r, body);
 	if (r.size) {
-		fault = soft_mem_pin_remote(qp->pd, qp->ibv.qp_num, r.source_stag, r.source_to,
-					    r.size, IBV_ACCESS_REMOTE_READ, &pin);
+		struct ibv_sge bytes = { r.source_to, r.size, r.source_stag };
+
+		fault = soft_qp_pin_remote(qp, &bytes, IBV_ACCESS_REMOTE_READ, &pin);
 		if (fault)
 			return request_fault(call, fault);
 		soft_mem_unpin(&pin);
@@ -93,6 +94,7 @@ int soft_rx_atomic_request(struct soft_rx_call *call, const uint8_t *body)
 	struct soft_qp *qp = call->qp;
 	struct soft_response response = { .is_atomic = true };
 	struct rdmap_atomic_request r;
+	struct ibv_sge bytes;
 	enum soft_mem_fault fault;
 	struct soft_pin pin;
 
@@ -105,8 +107,8 @@ int soft_rx_atomic_request(struct soft_rx_call *call, const uint8_t *body)
 		return soft_rx_fault(call, TERM_RDMAP_STREAM);
 	if (r.to % sizeof(uint64_t))
 		return soft_rx_fault(call, TERM_RDMAP_STREAM);
-	fault = soft_mem_pin_remote(qp->pd, qp->ibv.qp_num, r.stag, r.to, sizeof(uint64_t),
-				    IBV_ACCESS_REMOTE_ATOMIC, &pin);
+	bytes = (struct ibv_sge){ r.to, sizeof(uint64_t), r.stag };
+	fault = soft_qp_pin_remote(qp, &bytes, IBV_ACCESS_REMOTE_ATOMIC, &pin);
 	if (fault)
 		return request_fault(call, fault);
 	/* An offset that is aligned may lie in a region that is not. */

@@ -72,10 +72,10 @@ static int map_write(struct soft_rx_call *call, uint32_t len, struct soft_rx_des
 	struct soft_rx *rx = &call->qp->rx;
 	struct soft_rx_blame blame = { 0 };
 	struct soft_pin *pin = &dest->pin[0];
+	struct ibv_sge bytes = { rx->tagged_to, rx->left, rx->tagged_stag };
 	enum soft_mem_fault fault;
 
-	fault = soft_mem_pin_remote(call->qp->pd, call->qp->ibv.qp_num, rx->tagged_stag,
-				    rx->tagged_to, rx->left, IBV_ACCESS_REMOTE_WRITE, pin);
+	fault = soft_qp_pin_remote(call->qp, &bytes, IBV_ACCESS_REMOTE_WRITE, pin);
 	if (fault) {
 		if (fault == SOFT_MEM_ACCESS)
 			blame.event = IBV_EVENT_QP_ACCESS_ERR;

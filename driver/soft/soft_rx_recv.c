@@ -48,7 +48,7 @@ static int invalidate(struct soft_rx_call *call, uint32_t stag)
 {
 	struct soft_qp *qp = call->qp;
 
-	if (soft_mem_invalidate(qp->pd, qp->ibv.qp_num, stag))
+	if (soft_mem_invalidate(qp->pd, qp->serial, stag))
 		return soft_rx_fault_for(call, TERM_RDMAP_INVALIDATE,
 					 &(struct soft_rx_blame){ .rq = IBV_WC_GENERAL_ERR });
 	return 0;

@@ -35,8 +35,7 @@ struct soft_region {
 	uint8_t *base;	/* the byte at @start */
 	uint64_t start; /* the first TO or address; start + length <= 2^64 */
 	uint64_t length;
-	uint32_t access; /* IBV_ACCESS_*; a window's is what it grants */
-	uint32_t qp_num; /* the one QP that may use it; 0: all of the PD */
+	uint64_t owner; /* serial of the one QP that may use it; 0: all of the PD */
 
 	/* Under soft_stag_lock(). */
 	union {
@@ -44,9 +43,10 @@ struct soft_region {
 		struct soft_region *next_free;
 		uint64_t windows; /* bound to this region */
 	};
-	uint32_t slot; /* constant */
-	uint8_t kind;  /* enum soft_region_kind; constant while allocated */
-	uint8_t key;   /* given out last */
+	uint32_t slot;	/* constant */
+	uint8_t access; /* IBV_ACCESS_*, constant while valid; a window's is what it grants */
+	uint8_t kind;	/* enum soft_region_kind; constant while allocated */
+	uint8_t key;	/* given out last */
 	bool closing;
 };
 

@@ -168,12 +168,12 @@ static void run_local(struct soft_qp *qp)
 		if (!soft_cut_may_send(qp, at) || !soft_cut_is_local(wqe))
 			return;
 		if (wqe->opcode == IBV_WR_LOCAL_INV) {
-			if (soft_mem_invalidate(qp->pd, qp->ibv.qp_num, wqe->imm_or_inv))
+			if (soft_mem_invalidate(qp->pd, qp->serial, wqe->imm_or_inv))
 				fault.status = IBV_WC_LOC_PROT_ERR;
 		} else {
 			rkey = wqe->bind->rkey;
 			mw = iw_container_of(wqe->bind->mw, struct soft_mw, ibv);
-			if (soft_mw_bind(mw, qp->ibv.qp_num, &wqe->bind->info, &rkey))
+			if (soft_mw_bind(mw, qp->serial, &wqe->bind->info, &rkey))
 				fault.status = IBV_WC_MW_BIND_ERR;
 		}
 		if (fault.status) {

@@ -192,8 +192,7 @@ enum soft_mem_fault soft_batch_add_remote(struct soft_tx_batch *batch, const str
 	enum soft_mem_fault fault;
 	struct soft_pin pin;
 
-	fault = soft_mem_pin_remote(qp->pd, qp->ibv.qp_num, piece.stag, piece.addr, piece.len,
-				    IBV_ACCESS_REMOTE_READ, &pin);
+	fault = soft_qp_pin_remote(qp, source, IBV_ACCESS_REMOTE_READ, &pin);
 	if (fault || !piece.len)
 		return fault;
 	if (qp->stream.crc && !is_mapped(pin.ptr, piece.len)) {
@@ -297,12 +296,13 @@ struct soft_tx_rest *soft_batch_rest(const struct soft_tx_batch *batch, unsigned
 static enum soft_mem_fault find_piece(const struct soft_tx_rest *rest, const struct soft_qp *qp,
 				      const struct soft_piece *piece, struct soft_pin *pin)
 {
+	struct ibv_sge bytes = { piece->addr, piece->len, piece->stag };
+
 	switch (piece->kind) {
 	case SOFT_PIECE_LOCAL:
 		return soft_mem_pin_local(qp->pd, piece->stag, piece->addr, piece->len, false, pin);
 	case SOFT_PIECE_REMOTE:
-		return soft_mem_pin_remote(qp->pd, qp->ibv.qp_num, piece->stag, piece->addr,
-					   piece->len, IBV_ACCESS_REMOTE_READ, pin);
+		return soft_qp_pin_remote(qp, &bytes, IBV_ACCESS_REMOTE_READ, pin);
 	default:
 		*pin = (struct soft_pin){ .ptr = (uint8_t *)rest->bytes + piece->addr };
 		return SOFT_MEM_OK;
