@@ -120,8 +120,16 @@ Test(list, soft_switched_off__real_alone)
 	cr_assert_str_eq(names(), "real0 real1");
 }
 
-Test(list, soft_fails__its_error)
+Test(list, soft_fails__the_kernels_own)
 {
+	fake_soft_list_error = -EMFILE;
+	cr_assert_str_eq(names(), "real0 real1");
+	cr_assert_eq(fake->lists, 0);
+}
+
+Test(list, soft_alone_fails__its_error)
+{
+	setenv("IWSHIM_DEVICE", "soft", 1);
 	fake_soft_list_error = -EMFILE;
 	errno = 0;
 	cr_assert_null(ibv_get_device_list(NULL));

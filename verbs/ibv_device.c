@@ -136,6 +136,11 @@ static struct ibv_device **list_both(enum iw_device_choice choice, int *n)
 	error = errno;
 	if (choice == IW_DEVICE_SOFT ? !iw_verbs_reachable() : ibv_forward_is_reachable())
 		rc = list_soft(&soft, &nsoft);
+	if (rc && rc != -ENOMEM &&
+	    nreal) { /* what the kernel has is not hidden by a look that failed */
+		iw_warn("software devices are missing from the list: %s", strerror(-rc));
+		rc = 0;
+	}
 	if (choice == IW_DEVICE_AUTO && !rc)
 		nsoft = without_kernel(soft, nsoft);
 	if (!rc && !nsoft && choice != IW_DEVICE_SOFT) {
