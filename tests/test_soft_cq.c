@@ -52,6 +52,19 @@ Test(soft_cq, create__without_memory)
 	cr_assert_eq(fake_dev.objects, 0);
 }
 
+Test(soft_cq, create__as_many_as_announced)
+{
+	static struct soft_cq *cq[SOFT_MAX_CQ + 1];
+
+	for (unsigned int i = 0; i < SOFT_MAX_CQ; i++)
+		cr_assert_eq(soft_cq_create(&fake_dev.ctx, 1, NULL, NULL, &cq[i]), 0);
+	cr_assert_eq(soft_cq_create(&fake_dev.ctx, 1, NULL, NULL, &cq[SOFT_MAX_CQ]), -ENOMEM);
+	cr_assert_eq(soft_cq_destroy(cq[0]), 0);
+	cr_assert_eq(soft_cq_create(&fake_dev.ctx, 1, NULL, NULL, &cq[0]), 0);
+	for (unsigned int i = 0; i < SOFT_MAX_CQ; i++)
+		cr_assert_eq(soft_cq_destroy(cq[i]), 0);
+}
+
 Test(soft_cq, poll__in_order_over_the_end_of_the_ring)
 {
 	struct soft_cq *cq = new_cq(4);

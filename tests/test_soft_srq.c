@@ -58,6 +58,20 @@ Test(soft_srq, create__and_query)
 	cr_assert_eq(fake_dev.objects, 0);
 }
 
+Test(soft_srq, create__as_many_as_announced)
+{
+	static struct soft_srq *srq[SOFT_MAX_SRQ];
+	struct ibv_srq_init_attr attr = { .attr = { 1, 1, 0 } };
+	struct soft_srq *more;
+
+	for (unsigned int i = 0; i < SOFT_MAX_SRQ; i++)
+		srq[i] = new_srq(1);
+	cr_assert_eq(soft_srq_create(&pd, &attr, &more), -ENOMEM);
+	for (unsigned int i = 0; i < SOFT_MAX_SRQ; i++)
+		cr_assert_eq(soft_srq_destroy(srq[i]), 0);
+	cr_assert_eq(soft_srq_destroy(new_srq(1)), 0);
+}
+
 Test(soft_srq, create__fails_in_good_order)
 {
 	struct ibv_srq_init_attr attr = { .attr = { .max_wr = 0, .max_sge = 1 } };

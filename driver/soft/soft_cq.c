@@ -13,6 +13,8 @@
 #include "driver/soft/soft_dev.h"
 #include "driver/soft/soft_pset.h"
 
+static unsigned int cqs; /* of the process; atomic */
+
 static struct ibv_wc *at(const struct soft_cq *cq, uint32_t index)
 {
 	return &cq->ring[index & (cq->size - 1)];
@@ -185,14 +187,14 @@ int soft_cq_create(struct soft_context *ctx, int cqe, void *cq_context,
 
 	if (rc)
 		return rc;
+	if (__atomic_add_fetch(&cqs, 1, __ATOMIC_RELAXED) > SOFT_MAX_CQ)
+		goto uncount;
 	cq = iw_calloc(1, sizeof(*cq));
 	if (!cq)
-		return -ENOMEM;
+		goto uncount;
 	cq->ring = iw_calloc(iw_power_of_two((uint32_t)cqe), sizeof(*cq->ring));
-	if (!cq->ring) {
-		free(cq);
-		return -ENOMEM;
-	}
+	if (!cq->ring)
+		goto free_cq;
 	init(cq, ctx, iw_power_of_two((uint32_t)cqe));
 	cq->ibv.cq_context = cq_context;
 	if (channel) {
@@ -203,6 +205,11 @@ int soft_cq_create(struct soft_context *ctx, int cqe, void *cq_context,
 	soft_context_get(ctx);
 	*out = cq;
 	return 0;
+free_cq:
+	free(cq);
+uncount:
+	__atomic_sub_fetch(&cqs, 1, __ATOMIC_RELAXED);
+	return -ENOMEM;
 }
 
 static bool all_acked(const struct soft_cq *cq)
@@ -248,6 +255,7 @@ int soft_cq_destroy(struct soft_cq *cq)
 	soft_async_purge(ctx, &cq->ibv);
 	wait_for_acks(cq);
 	fini(cq);
+	__atomic_sub_fetch(&cqs, 1, __ATOMIC_RELAXED);
 	soft_context_put(ctx);
 	return 0;
 }

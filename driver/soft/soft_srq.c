@@ -8,21 +8,23 @@
 #include "driver/soft/soft_mr.h"
 #include "driver/soft/soft_rq.h"
 
+static unsigned int srqs; /* of the process; atomic */
+
 int soft_srq_create(struct soft_pd *pd, const struct ibv_srq_init_attr *attr, struct soft_srq **out)
 {
 	struct soft_srq *srq;
-	int rc;
+	int rc = -ENOMEM;
 
 	if (!attr->attr.max_wr)
 		return -EINVAL;
+	if (__atomic_add_fetch(&srqs, 1, __ATOMIC_RELAXED) > SOFT_MAX_SRQ)
+		goto uncount;
 	srq = iw_calloc(1, sizeof(*srq));
 	if (!srq)
-		return -ENOMEM;
+		goto uncount;
 	rc = soft_rq_init(&srq->rq, attr->attr.max_wr, attr->attr.max_sge);
-	if (rc) {
-		free(srq);
-		return rc;
-	}
+	if (rc)
+		goto free_srq;
 	srq->pd = pd;
 	srq->ctx = soft_context_of(pd->ibv.context);
 	srq->ibv.context = pd->ibv.context;
@@ -34,6 +36,11 @@ int soft_srq_create(struct soft_pd *pd, const struct ibv_srq_init_attr *attr, st
 	soft_context_get(srq->ctx);
 	*out = srq;
 	return 0;
+free_srq:
+	free(srq);
+uncount:
+	__atomic_sub_fetch(&srqs, 1, __ATOMIC_RELAXED);
+	return rc;
 }
 
 void soft_srq_query(struct soft_srq *srq, struct ibv_srq_attr *attr)
@@ -93,6 +100,7 @@ int soft_srq_destroy(struct soft_srq *srq)
 	pthread_mutex_destroy(&srq->ibv.mutex);
 	soft_pd_put(srq->pd);
 	free(srq);
+	__atomic_sub_fetch(&srqs, 1, __ATOMIC_RELAXED);
 	soft_context_put(ctx);
 	return 0;
 }
