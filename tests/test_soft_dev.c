@@ -544,6 +544,29 @@ Test(soft_dev, async__more_than_the_pipe_holds, .init = init)
 	soft_context_close(ctx);
 }
 
+Test(soft_dev, async__purge_without_room_keeps_the_order, .init = init)
+{
+	static const enum ibv_event_type in[] = { IBV_EVENT_QP_FATAL, IBV_EVENT_QP_REQ_ERR,
+						  IBV_EVENT_QP_ACCESS_ERR, IBV_EVENT_COMM_EST,
+						  IBV_EVENT_SQ_DRAINED };
+	struct soft_context *ctx = open_lo();
+	struct ibv_async_event event;
+
+	for (unsigned int i = 0; i < IW_ARRAY_SIZE(in); i++) {
+		if (i == 4) /* this one waits for room already */
+			iw_fault_arm(IW_FAULT_SYSCALL, 1);
+		soft_async_post(ctx, in[i], &qp.ibv);
+	}
+	iw_fault_arm(IW_FAULT_SYSCALL, 2);
+	soft_async_purge(ctx, &qp2.ibv);
+	iw_fault_arm(0, 0);
+	for (unsigned int i = 0; i < IW_ARRAY_SIZE(in); i++) {
+		cr_assert_eq(soft_async_get(ctx, &event), 0);
+		cr_assert_eq(event.event_type, in[i], "event %u", i);
+	}
+	soft_context_close(ctx);
+}
+
 Test(soft_dev, async__faults, .init = init)
 {
 	struct soft_context *ctx = open_lo();

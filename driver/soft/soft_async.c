@@ -233,6 +233,13 @@ int soft_async_get(struct soft_context *ctx, struct ibv_async_event *event)
 	return 0;
 }
 
+/* What comes behind a record that found no room has to wait as well. */
+static void write_back(struct soft_context *ctx, const struct ib_uverbs_async_event_desc *desc)
+{
+	if (!STAILQ_EMPTY(&ctx->pending) || iw_fault(IW_FAULT_SYSCALL) || !write_record(ctx, desc))
+		append(ctx, desc);
+}
+
 /*
  * Reads a page of records, or the last @left, and writes back those of others,
  * behind the rest. A page at a time, for less would free no page of the pipe to
@@ -246,13 +253,14 @@ static size_t purge_page(struct soft_context *ctx, uint64_t element, size_t left
 	size_t records = n > 0 ? (size_t)n / RECORD : 0;
 
 	for (size_t i = 0; i < records; i++)
-		if (page[i].element != element && !write_record(ctx, &page[i]))
-			append(ctx, &page[i]);
+		if (page[i].element != element)
+			write_back(ctx, &page[i]);
 	return records;
 }
 
 void soft_async_purge(struct soft_context *ctx, void *element)
 {
+	STAILQ_HEAD(, soft_async_record) newer = STAILQ_HEAD_INITIALIZER(newer);
 	size_t left, n;
 	int bytes = 0;
 
@@ -261,12 +269,14 @@ void soft_async_purge(struct soft_context *ctx, void *element)
 		goto out;
 	if (ioctl(ctx->verbs.context.async_fd, FIONREAD, &bytes))
 		bytes = 0;
+	STAILQ_CONCAT(&newer, &ctx->pending);
 	/* Round the whole pipe, so that the order stays. */
 	for (left = (size_t)bytes / RECORD; left; left -= n) {
 		n = purge_page(ctx, (uintptr_t)element, left);
 		if (!n)
 			break;
 	}
+	STAILQ_CONCAT(&ctx->pending, &newer);
 	drop_pending(ctx, (uintptr_t)element);
 	move_pending(ctx);
 out:

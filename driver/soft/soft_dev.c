@@ -25,7 +25,7 @@
 #include "driver/soft/soft_verbs.h"
 
 #define DEVICES_MAX 4096
-#define ADDRS_MAX 512
+#define ADDRS_FIRST 64
 #define ADDRS_MS 1000 /* an address that moves within a second is found where it was */
 #define DEFAULT_MTU 1500
 
@@ -45,8 +45,8 @@ static struct {
 	struct soft_device *devices[DEVICES_MAX];
 	unsigned int n;
 	uint64_t seen; /* which refresh is the last */
-	struct local_addr addrs[ADDRS_MAX];
-	unsigned int n_addrs;
+	struct local_addr *addrs;
+	unsigned int n_addrs, addrs_room;
 	uint64_t addrs_ms; /* when they were read; 0: never */
 } table = { .lock = IW_LOCK_STATIC };
 
@@ -193,15 +193,32 @@ static bool read_addr(const struct sockaddr *sa, struct in6_addr *ip, unsigned i
 	return true;
 }
 
-static void see_addr(const struct ifaddrs *ifa)
+static int grow_addrs(void)
 {
-	struct local_addr *addr = &table.addrs[table.n_addrs];
+	unsigned int room = table.addrs_room ? table.addrs_room * 2 : ADDRS_FIRST;
+	struct local_addr *addrs = iw_calloc(room, sizeof(*addrs));
 
-	if (table.n_addrs == ADDRS_MAX || !read_addr(ifa->ifa_addr, &addr->ip, &addr->scope))
-		return;
-	addr->dev = find_name(ifa->ifa_name);
-	if (addr->dev)
-		table.n_addrs++;
+	if (!addrs)
+		return -ENOMEM;
+	iw_copy(addrs, room * sizeof(*addrs), table.addrs, table.n_addrs * sizeof(*addrs));
+	free(table.addrs);
+	table.addrs = addrs;
+	table.addrs_room = room;
+	return 0;
+}
+
+static int see_addr(const struct ifaddrs *ifa)
+{
+	struct local_addr addr = { .dev = find_name(ifa->ifa_name) };
+	int rc = 0;
+
+	if (!addr.dev || !read_addr(ifa->ifa_addr, &addr.ip, &addr.scope))
+		return 0;
+	if (table.n_addrs == table.addrs_room)
+		rc = grow_addrs();
+	if (!rc)
+		table.addrs[table.n_addrs++] = addr;
+	return rc;
 }
 
 static bool is_up(const struct ifaddrs *ifa)
@@ -220,7 +237,7 @@ static int see_all(const struct ifaddrs *all, int fd)
 			rc = see_interface(ifa, fd);
 	for (const struct ifaddrs *ifa = all; ifa && !rc; ifa = ifa->ifa_next)
 		if (is_up(ifa))
-			see_addr(ifa);
+			rc = see_addr(ifa);
 	return rc;
 }
 
