@@ -79,7 +79,6 @@ static int start(void)
 	int rc, timers;
 
 	iw_assert_held(&loop.lock);
-	soft_fork_in_child(reset);
 	rc = new_epoll();
 	if (rc < 0)
 		return rc;
@@ -114,6 +113,7 @@ int soft_loop_start(void)
 	int rc = 0;
 
 	if (!__atomic_load_n(&loop.running, __ATOMIC_ACQUIRE)) {
+		soft_fork_in_child(reset); /* before a child can find the lock taken */
 		iw_lock(&loop.lock);
 		if (!loop.running)
 			rc = start();
