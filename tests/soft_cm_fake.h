@@ -28,8 +28,8 @@ int fake_qp_refs(void);		       /* that are held */
 /* ---- ids and what their handler saw */
 
 struct fake_seen {
-	struct iw_cm_event ev[8];
-	uint8_t data[8][IW_CM_PRIVATE_DATA_MAX];
+	struct iw_cm_event ev[16];
+	uint8_t data[16][IW_CM_PRIVATE_DATA_MAX];
 	unsigned int n; /* atomic */
 };
 /* Of the soft driver; its events go to @seen, for a listener those of its children too. */

@@ -322,6 +322,33 @@ Test(soft_listen, reject__by_destroy_and_room_for_the_next, .init = setup)
 	fake_finish();
 }
 
+Test(soft_listen, request__waits_for_room_in_its_turn, .init = setup)
+{
+	struct mpa_frame request = siw;
+	int fd[12];
+
+	for (unsigned int i = 0; i < 8; i++) {
+		request.ord = (uint16_t)(i + 1);
+		fd[i] = ask(&request);
+	}
+	usleep(50000);
+	for (unsigned int i = 0; i < IW_ARRAY_SIZE(fd); i++) {
+		child(i);
+		cr_assert_eq(seen.ev[i].param.responder_resources, i + 1);
+		iw_cm_request_taken(seen.ev[i].child);
+		if (i + 8 >= IW_ARRAY_SIZE(fd))
+			continue;
+		/* There is room now, but others were here before. */
+		request.ord = (uint16_t)(i + 9);
+		fd[i + 8] = ask(&request);
+	}
+	for (unsigned int i = 0; i < IW_ARRAY_SIZE(fd); i++) {
+		cr_assert_eq(iw_cm_destroy(seen.ev[i].child), 0);
+		close(fd[i]);
+	}
+	finish(NULL);
+}
+
 Test(soft_listen, reject__markers, .init = setup)
 {
 	struct mpa_frame request = siw, reply;

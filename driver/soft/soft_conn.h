@@ -66,9 +66,10 @@ struct soft_conn {
 	int why;	      /* the reason for an attempt that we end: its status */
 	bool got_fpdu, ended; /* what the QP said while ATTACHING */
 
-	/* A handshake's; listed and the link are under the listener's lock. */
+	/* A handshake's; listed, in_line and the link are under the listener's lock. */
 	struct soft_conn *listener; /* with a reference */
 	bool listed;
+	bool in_line;	    /* its good Request waits for room: those behind it wait as well */
 	unsigned int waits; /* how often its Request found no room */
 	TAILQ_ENTRY(soft_conn) pending_link;
 

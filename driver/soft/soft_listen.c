@@ -6,7 +6,8 @@
  *
  * Peers are hostile: a handshake has SOFT_CM_REQUEST_MS in all, there are at most
  * max_pending of them (the oldest gives way), and one wakeup takes ACCEPT_BUDGET.
- * Good Requests beyond the backlog stay among them, and try again for a while.
+ * Good Requests beyond the backlog stay among them, and try again for a while, in
+ * the order in which their connections came: programs number theirs by it.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -48,6 +49,7 @@ static void unlist(struct soft_conn *listener, struct soft_conn *conn)
 	iw_assert_held(&listener->lock);
 	TAILQ_REMOVE(&listener->pending, conn, pending_link);
 	conn->listed = false;
+	conn->in_line = false;
 	listener->npending--;
 }
 
@@ -196,6 +198,17 @@ static int await_request(struct soft_conn *conn)
 	return ret;
 }
 
+/* Nobody came before it whose Request may have arrived as well. */
+static bool is_alone(struct soft_conn *listener)
+{
+	bool alone;
+
+	iw_lock(&listener->lock);
+	alone = listener->npending == 1;
+	iw_unlock(&listener->lock);
+	return alone;
+}
+
 /* A new handshake on @fd, which it owns. */
 static void handshake_new(struct soft_conn *listener, int fd)
 {
@@ -215,7 +228,7 @@ static void handshake_new(struct soft_conn *listener, int fd)
 		ret = await_request(conn);
 	if (ret)
 		drop(conn);
-	else
+	else if (is_alone(listener))
 		soft_listen_request_ready(conn); /* it is often there already */
 	soft_conn_put(conn);
 }
@@ -319,10 +332,24 @@ static void no_room(struct soft_conn *conn, struct soft_conn *listener, int erro
 	/* The listener may have let go of it, and found it REQUESTED. */
 	iw_lock(&listener->lock);
 	listed = conn->listed;
+	conn->in_line = listed && waits;
 	iw_unlock(&listener->lock);
 	if (waits && !listed)
 		drop(conn);
 	soft_conn_put(listener);
+}
+
+/* Somebody who came before @conn still waits for room. */
+static bool is_behind(struct soft_conn *conn, struct soft_conn *listener)
+{
+	struct soft_conn *c;
+
+	iw_lock(&listener->lock);
+	TAILQ_FOREACH (c, &listener->pending, pending_link)
+		if (c == conn || c->in_line)
+			break;
+	iw_unlock(&listener->lock);
+	return c && c != conn;
 }
 
 /* A child for the good Request of @conn, which is REQUESTED now. Takes @listener. */
@@ -341,7 +368,7 @@ static void hand_over(struct soft_conn *conn, struct soft_conn *listener)
 	int ret;
 
 	soft_conn_get(conn); /* the id's */
-	ret = iw_cm_child_new(listener->id, conn, &conn->id);
+	ret = is_behind(conn, listener) ? -EBUSY : iw_cm_child_new(listener->id, conn, &conn->id);
 	if (ret) {
 		conn->id = NULL;
 		no_room(conn, listener, ret);
