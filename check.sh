@@ -54,6 +54,7 @@ need_packages $sets || die "packages are missing (see above)"
 
 step "Build (gcc)" build_into "$src/build"
 step "Unit tests (gcc)" make -s -j2 -C "$src/build" check
+step "Real programs on the software device" make -s -C "$src/build" check-soft
 if [ $sanitize = yes ]; then
 	step "Build (clang)" build_into "$src/build-clang" CC=clang
 	step "Unit tests (clang)" make -s -j2 -C "$src/build-clang" check
