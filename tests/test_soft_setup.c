@@ -360,6 +360,24 @@ Test(soft_setup, read__split_at_every_byte)
 	}
 }
 
+Test(soft_setup, read__leaves_what_follows_a_reply)
+{
+	static const uint8_t golden[] =
+		"MPA ID Rep Frame\x10\x02\x00\x06\x00\x05\x00\x02\xbb\xbbrest";
+	struct soft_setup s = { 0 };
+	char rest[8];
+	int fd[2];
+
+	pair(fd);
+	peer_send(fd[1], golden, sizeof(golden) - 1);
+	cr_assert_eq(soft_setup_read(&s, fd[0], true), 1);
+	cr_assert_eq(s.peer.private_data_len, 2);
+	cr_assert_eq(recv(fd[0], rest, sizeof(rest), MSG_DONTWAIT), 4);
+	cr_assert_eq(memcmp(rest, "rest", 4), 0);
+	close(fd[0]);
+	close(fd[1]);
+}
+
 static int read_bytes(const char *bytes, size_t len, bool close_it)
 {
 	struct soft_setup s = { 0 };

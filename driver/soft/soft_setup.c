@@ -274,6 +274,7 @@ static size_t frame_size(const struct soft_setup *setup)
 	return MPA_FRAME_HDR + ((size_t)setup->in[18] << 8 | setup->in[19]);
 }
 
+/* A Request ends what the peer may say before our Reply. */
 static int check_end(int fd)
 {
 	uint8_t byte;
@@ -313,8 +314,10 @@ int soft_setup_read(struct soft_setup *setup, int fd, bool want_reply)
 		if (ret <= 0)
 			return ret;
 		ret = mpa_frame_parse(&setup->peer, setup->in, setup->have, want_reply);
+		if (ret < 0)
+			return ret;
 		if (ret)
-			return ret < 0 ? ret : check_end(fd);
+			return want_reply ? 1 : check_end(fd);
 	}
 }
 

@@ -103,7 +103,8 @@ int soft_setup_write(struct soft_setup *setup, int fd);
 /*
  * Reads as far as bytes are there, never beyond the frame. 1: whole, in @peer;
  * 0: more is to come; -ECONNRESET: the peer closed before; -EOVERFLOW: bytes
- * followed it; errors of mpa_frame_parse() and of recv(2).
+ * followed a Request; errors of mpa_frame_parse() and of recv(2). Behind a Reply
+ * FPDUs may already stand: kernel siw lets a server speak first.
  */
 int soft_setup_read(struct soft_setup *setup, int fd, bool want_reply);
 /* An FPDU with a Terminate; its size. */
