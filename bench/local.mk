@@ -1,6 +1,6 @@
 # `make bench` compares our library with the system's in the test guest (bench/run.sh).
 EXTRA_DIST += bench/README.md bench/run.sh bench/guest.sh bench/table.awk bench/objects.awk \
-	bench/soft.sh bench/soft.awk
+	bench/siw.sh bench/siw_guest.sh bench/siw.awk bench/soft.sh bench/soft.awk
 
 .PHONY: bench
 bench: all check-progs

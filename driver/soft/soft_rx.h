@@ -6,7 +6,8 @@
  * into registered memory. A QP that waits keeps no buffer: only the part of a
  * header that has come.
  *
- * Peers are hostile. Nothing here allocates, waits, or loops without a bound
+ * Peers are hostile. Nothing here waits, allocates by a measure of theirs (the
+ * queue of answers has the size that MPA agreed), or loops without a bound
  * that the peer cannot move (SOFT_RX_BUDGET bytes a call).
  */
 #ifndef IW_SOFT_RX_H
