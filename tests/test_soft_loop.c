@@ -452,6 +452,26 @@ Test(soft_linger, linger__held_has_its_time_afterwards)
 	cr_assert_geq(now_ms(), began + 100);
 }
 
+Test(soft_linger, linger__held_survives_exit)
+{
+	uint64_t began = now_ms();
+	int fd[2], status;
+	char buf[16];
+	pid_t pid;
+
+	tcp_pair(fd);
+	pid = fork();
+	if (!pid) {
+		soft_loop_linger_held(fd[0], "terminate", 9, 100, 1000);
+		exit(0);
+	}
+	close(fd[0]);
+	cr_assert_eq(recv(fd[1], buf, sizeof(buf), MSG_WAITALL), 9);
+	cr_assert_geq(now_ms(), began + 90);
+	cr_assert_eq(waitpid(pid, &status, 0), pid);
+	close(fd[1]);
+}
+
 Test(soft_linger, linger__says_the_rest_when_the_socket_has_room)
 {
 	size_t len = 8 << 20, have = 0;

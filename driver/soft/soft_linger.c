@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "driver/soft/soft_fork.h"
@@ -18,12 +19,16 @@
 #define DISCARD_AT_ONCE (256u << 10)
 #define DISCARD_CALLS 4
 
+/* How long exit(3) may wait for ends that are held. */
+#define EXIT_STEPS 15
+#define EXIT_STEP_NS 10000000
+
 struct lingering {
 	TAILQ_ENTRY(lingering) link;
 	struct soft_watch watch;
 	struct soft_timer timer;
 	unsigned int refs; /* atomic: being on the list, callbacks in flight */
-	bool listed;
+	bool listed, held;
 	int fd;
 	unsigned int
 		then_ms; /* the loop's: the time limit once it is no longer held; 0: it is not */
@@ -31,7 +36,7 @@ struct lingering {
 	uint8_t bytes[];
 };
 
-/* @lock protects: the list, @listed, start and end of a socket's watch and timer. */
+/* @lock protects: the list, @listed, @held, start and end of a socket's watch and timer. */
 static struct {
 	struct iw_lock lock;
 	TAILQ_HEAD(, lingering) list; /* oldest first */
@@ -160,6 +165,7 @@ static int unhold(struct lingering *l)
 	if (rc && rc != -EAGAIN)
 		return rc;
 	iw_lock(&all.lock);
+	l->held = false;
 	if (l->listed)
 		soft_timer_start(&l->timer, ms);
 	rc = l->listed && rc ? soft_watch_change(&l->watch, EPOLLIN | EPOLLOUT) : 0;
@@ -266,6 +272,7 @@ static int say_or_hold(struct lingering *l, unsigned int hold_ms, unsigned int m
 	int rc;
 
 	if (hold_ms) {
+		l->held = true;
 		l->then_ms = ms;
 		return begin(l, EPOLLIN, hold_ms);
 	}
@@ -296,4 +303,27 @@ void soft_loop_linger_held(int fd, const void *bytes, size_t len, unsigned int h
 	}
 	if (say_or_hold(l, hold_ms, ms))
 		put(l);
+}
+
+/* Perhaps, if the lock is taken: it may be for good, by the thread that exits. */
+static bool any_held(void)
+{
+	struct lingering *l;
+
+	if (!iw_trylock(&all.lock))
+		return true;
+	l = TAILQ_FIRST(&all.list);
+	while (l && !l->held)
+		l = TAILQ_NEXT(l, link);
+	iw_unlock(&all.lock);
+	return l;
+}
+
+/* The end of the process would close the sockets that are held before their time. */
+__attribute__((destructor)) static void wait_for_held(void)
+{
+	const struct timespec step = { .tv_nsec = EXIT_STEP_NS };
+
+	for (unsigned int i = 0; i < EXIT_STEPS && any_held(); i++)
+		nanosleep(&step, NULL);
 }

@@ -94,7 +94,10 @@ void soft_timer_run(int fd);
 #define SOFT_LINGER_MAX 1024
 #define SOFT_LINGER_MS 2000
 void soft_loop_linger(int fd, const void *bytes, size_t len, unsigned int ms);
-/* The same, but nothing is said for @hold_ms, unless the peer closes. */
+/*
+ * The same, but nothing is said for @hold_ms, unless the peer closes. exit(3)
+ * waits for it, 150 ms at most.
+ */
 void soft_loop_linger_held(int fd, const void *bytes, size_t len, unsigned int hold_ms,
 			   unsigned int ms);
 
