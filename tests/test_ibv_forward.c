@@ -63,6 +63,16 @@ Test(find, dlopen_fails__goes_on)
 	cr_assert_str_eq(iw_verbs_real_path(), FAKE_VERBS);
 }
 
+Test(find, dlopen_fails__is_found_later)
+{
+	static const char *const places[] = { FAKE_VERBS, NULL };
+
+	ibv_forward_places = places;
+	iw_fault_arm(IW_FAULT_SYSCALL, 1);
+	cr_assert_null(iw_verbs_real_path());
+	cr_assert_str_eq(iw_verbs_real_path(), FAKE_VERBS);
+}
+
 Test(find, no_library__enosys_and_one_line)
 {
 	const char *log = use_log();

@@ -17,6 +17,7 @@
 
 #include "base/bytes.h"
 #include "base/fault.h"
+#include "base/lock.h"
 #include "base/log.h"
 #include "base/verbs_entry.h"
 
@@ -32,7 +33,13 @@ static const char *const standard_places[] = {
 };
 const char *const *ibv_forward_places = standard_places;
 
-/* Written once, by find_once(). */
+/*
+ * @find_lock protects the search, and what it finds until @is_found says that it
+ * is there for good. A search that failed is made again: it may have been for
+ * want of memory or descriptors.
+ */
+static struct iw_lock find_lock = IW_LOCK_STATIC;
+static bool is_found, complained;
 static struct ibv_real real;
 static char real_path[PATH_MAX];
 static uintptr_t real_start, real_end;
@@ -139,15 +146,18 @@ static void *find_gid_type(void *library)
 	return symbol;
 }
 
-static void find_once(void)
+/* find_lock is held. */
+static bool find_now(void)
 {
 	void *library = find_library();
 	struct object object;
 
 	if (!library) {
-		iw_error("no libibverbs.so.1 found: kernel RDMA devices cannot be used "
-			 "(IWSHIM_LIBIBVERBS may name its absolute path)");
-		return;
+		if (!complained)
+			iw_error("no libibverbs.so.1 found: kernel RDMA devices cannot be used "
+				 "(IWSHIM_LIBIBVERBS may name its absolute path)");
+		complained = true;
+		return false;
 	}
 #define LOOK_UP(member, symbol, version) \
 	real.member = (__typeof__(real.member))dlvsym(library, #symbol, version);
@@ -160,13 +170,31 @@ static void find_once(void)
 		real_end = object.end;
 	}
 	iw_debug("libibverbs: %s", real_path);
+	return true;
+}
+
+/* Another thread may have held the lock. */
+static void in_child(void)
+{
+	iw_lock_init(&find_lock);
+}
+
+static void watch_forks(void)
+{
+	pthread_atfork(NULL, NULL, in_child);
 }
 
 static void find(void)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-	pthread_once(&once, find_once);
+	if (__atomic_load_n(&is_found, __ATOMIC_ACQUIRE))
+		return;
+	pthread_once(&once, watch_forks);
+	iw_lock(&find_lock);
+	if (!is_found && find_now())
+		__atomic_store_n(&is_found, true, __ATOMIC_RELEASE);
+	iw_unlock(&find_lock);
 }
 
 const struct ibv_real *ibv_forward(void)
