@@ -225,6 +225,7 @@ Test(soft_cm, connect__reply_with_the_wrong_key, .init = setup)
 	finish(id);
 }
 
+/* They are the stream's: siw's programs may speak first. */
 Test(soft_cm, connect__bytes_follow_the_reply, .init = setup)
 {
 	static const uint8_t bytes[] = "MPA ID Rep Frame\x10\x02\x00\x04\xc0\x04\x40\x03!";
@@ -234,8 +235,7 @@ Test(soft_cm, connect__bytes_follow_the_reply, .init = setup)
 
 	id = connecting(&fd, &request);
 	peer_send(fd, bytes, sizeof(bytes) - 1);
-	cr_assert_eq(outcome()->status, -EINVAL);
-	cr_assert(peer_sees_end(fd));
+	cr_assert_eq(outcome()->status, 0);
 	close(fd);
 	finish(id);
 }
@@ -442,8 +442,8 @@ Test(soft_cm, init_qp_attr__as_an_iwarp_kernel, .init = setup)
 	id = fake_connector(&seen, &peer_addr);
 	cr_assert_eq(iw_cm_init_qp_attr(id, &attr, &mask), 0);
 	cr_assert_eq(mask, 0x29);
-	cr_assert_eq(attr.qp_access_flags, IBV_ACCESS_REMOTE_WRITE | IBV_ACCESS_REMOTE_READ |
-						   IBV_ACCESS_REMOTE_ATOMIC);
+	cr_assert_eq(attr.qp_access_flags,
+		     IBV_ACCESS_REMOTE_WRITE | IBV_ACCESS_REMOTE_READ | IBV_ACCESS_REMOTE_ATOMIC);
 	cr_assert_eq(attr.port_num, 1);
 	finish(id);
 }

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "driver/soft/soft_cm.h"
+#include "driver/soft/soft_turn.h"
 #include "tests/soft_cm_fake.h"
 
 static struct fake_seen seen;
@@ -346,6 +347,22 @@ Test(soft_listen, request__waits_for_room_in_its_turn, .init = setup)
 		cr_assert_eq(iw_cm_destroy(seen.ev[i].child), 0);
 		close(fd[i]);
 	}
+	finish(NULL);
+}
+
+Test(soft_listen, request__comes_when_the_last_was_taken_up, .init = setup)
+{
+	int a = ask(&siw), b;
+
+	child(0);
+	b = ask(&siw);
+	usleep(TURN_PATIENCE_MS * 1000 / 4);
+	cr_assert_eq(fake_count(&seen), 1);
+	cr_assert_eq(iw_cm_reject(seen.ev[0].child, NULL, 0), 0);
+	cr_assert_eq(iw_cm_destroy(child(1)), 0);
+	cr_assert_eq(iw_cm_destroy(seen.ev[0].child), 0);
+	close(a);
+	close(b);
 	finish(NULL);
 }
 

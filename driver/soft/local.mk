@@ -34,6 +34,7 @@ libiwsoft_la_SOURCES = \
 	driver/soft/soft_stag.c driver/soft/soft_stag.h \
 	driver/soft/soft_srq.c \
 	driver/soft/soft_timer.c \
+	driver/soft/soft_turn.c driver/soft/soft_turn.h \
 	driver/soft/soft_tx.c driver/soft/soft_tx.h \
 	driver/soft/soft_tx_batch.c driver/soft/soft_tx_batch.h \
 	driver/soft/soft_tx_cut.c driver/soft/soft_tx_cut.h \

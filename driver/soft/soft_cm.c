@@ -115,6 +115,8 @@ static void id_gone(struct iw_cm_id *id, void *drv)
 {
 	IW_UNCANCELLED;
 
+	if (!soft_conn_check(drv))
+		soft_listen_taken_up(drv);
 	soft_conn_gone(drv);
 }
 
@@ -368,6 +370,7 @@ static int modify_qp(struct iw_cm_id *id, void *drv, void *qp, enum iw_qp_state 
 		return ret;
 	if ((unsigned int)to >= IW_QP_NSTATES)
 		return -EINVAL;
+	soft_listen_taken_up(drv);
 	if (to == IW_QP_RTS) /* by soft_qp_attach() */
 		return 0;
 	attr.qp_state = states[to];
@@ -431,7 +434,11 @@ static int soft_accept(struct iw_cm_id *id, void *drv, const struct iw_cm_conn_p
 	int ret = soft_conn_check(drv);
 	IW_UNCANCELLED;
 
-	return ret ? ret : soft_passive_accept(drv, param);
+	if (ret)
+		return ret;
+	ret = soft_passive_accept(drv, param);
+	soft_listen_taken_up(drv);
+	return ret;
 }
 
 static int soft_reject(struct iw_cm_id *id, void *drv, const void *private_data, size_t len)
@@ -439,7 +446,11 @@ static int soft_reject(struct iw_cm_id *id, void *drv, const void *private_data,
 	int ret = soft_conn_check(drv);
 	IW_UNCANCELLED;
 
-	return ret ? ret : soft_passive_reject(drv, private_data, len);
+	if (ret)
+		return ret;
+	ret = soft_passive_reject(drv, private_data, len);
+	soft_listen_taken_up(drv);
+	return ret;
 }
 
 static int soft_disconnect(struct iw_cm_id *id, void *drv, bool abrupt)

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "driver/soft/soft_turn.h"
 
 /* How much the loop may round a time: less than the shortest that is asked for. */
 #define TIMER_SLACK_MS 50
@@ -70,6 +71,7 @@ void soft_conn_put(struct soft_conn *conn)
 	/* Not before: a handshake whose listener drops it may become a request meanwhile. */
 	id = conn->id;
 	iw_lock_fini(&conn->lock);
+	soft_turn_put(conn->turns);
 	free(conn->setup);
 	free(conn);
 	if (id)

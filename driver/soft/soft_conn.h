@@ -69,11 +69,16 @@ struct soft_conn {
 	/* A handshake's; listed, in_line and the link are under the listener's lock. */
 	struct soft_conn *listener; /* with a reference */
 	bool listed;
-	bool in_line;	    /* its good Request waits for room: those behind it wait as well */
-	unsigned int waits; /* how often its Request found no room */
+	bool in_line;		 /* its good Request waits for room: those behind it wait as well */
+	uint64_t waits_since_ms; /* its good Request stands in line; 0: it does not */
 	TAILQ_ENTRY(soft_conn) pending_link;
 
+	/* A child's, until the program deals with it; atomic. */
+	struct soft_turn *turn;
+	uint64_t turn_no;
+
 	/* A listener's. */
+	struct soft_turn *turns; /* set once, by the first listen */
 	TAILQ_HEAD(soft_conn_list, soft_conn) pending;
 	unsigned int npending, max_pending;
 };
@@ -137,6 +142,10 @@ void soft_passive_ready(struct soft_conn *conn);
 void soft_passive_refuse(struct soft_conn *conn, const void *data, uint16_t len);
 /* soft_listen.c */
 int soft_listen_start(struct soft_conn *conn, int backlog);
+/* The program deals with this child: the next request may follow. No lock is held. */
+void soft_listen_taken_up(struct soft_conn *conn);
+/* Tries again for the first request in line. */
+void soft_listen_next(struct soft_conn *listener);
 void soft_listen_ready(struct soft_conn *conn);
 void soft_listen_resume(struct soft_conn *conn);
 void soft_listen_stop(struct soft_conn *conn);

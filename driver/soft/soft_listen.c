@@ -7,14 +7,17 @@
  * Peers are hostile: a handshake has SOFT_CM_REQUEST_MS in all, there are at most
  * max_pending of them (the oldest gives way), and one wakeup takes ACCEPT_BUDGET.
  * Good Requests beyond the backlog stay among them, and try again for a while, in
- * the order in which their connections came: programs number theirs by it.
+ * the order in which their connections came: programs number theirs by it. One is
+ * handed over when the program has taken up the last (soft_turn.h).
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "driver/soft/soft_conn.h"
+#include "driver/soft/soft_turn.h"
 
 #define ACCEPT_BUDGET 16
 #define PENDING_MIN 64
@@ -22,7 +25,8 @@
 /* Without descriptors or memory accept(2) would fail again and again at once. */
 #define ACCEPT_PAUSE_MS 100
 #define ROOM_STEP_MS 20
-#define ROOM_STEPS 200 /* less than the time that peers wait for a Reply */
+#define ROOM_MS 4000 /* less than the time that peers wait for a Reply */
+#define TURN_STEP_MS 2
 
 /* ------------------------------------------------------------ Pending list */
 
@@ -88,7 +92,7 @@ static void drop(struct soft_conn *conn)
 
 	soft_conn_lock(conn, &after);
 	if (conn->phase == SOFT_CONN_HANDSHAKE) {
-		if (conn->waits)
+		if (conn->waits_since_ms)
 			soft_passive_refuse(conn, NULL, 0);
 		else
 			soft_conn_reset(conn, &after);
@@ -155,6 +159,8 @@ static int start(struct soft_conn *conn, int backlog)
 	ret = ensure_bound(conn);
 	if (!ret)
 		ret = soft_bind_listen(conn->fd);
+	if (!ret && !conn->turns)
+		ret = soft_turn_new(conn, &conn->turns);
 	if (ret)
 		return ret;
 	conn->max_pending = max_pending(backlog);
@@ -180,6 +186,7 @@ int soft_listen_start(struct soft_conn *conn, int backlog)
 
 void soft_listen_stop(struct soft_conn *conn)
 {
+	soft_turn_stop(conn->turns);
 	drop_beyond(conn, 0);
 }
 
@@ -313,16 +320,19 @@ void soft_listen_ready(struct soft_conn *listener)
 /* Back to HANDSHAKE, to try again, or refused. Takes @listener. */
 static void no_room(struct soft_conn *conn, struct soft_conn *listener, int error)
 {
-	bool waits = error == -EBUSY && conn->waits < ROOM_STEPS, listed;
+	const uint64_t now = iw_now_ms();
 	struct soft_after after;
+	bool waits, listed;
 
 	soft_conn_get(listener);
 	soft_conn_lock(conn, &after);
+	if (!conn->waits_since_ms)
+		conn->waits_since_ms = now;
+	waits = error == -EAGAIN || (error == -EBUSY && now - conn->waits_since_ms < ROOM_MS);
 	if (waits) {
-		conn->waits++;
 		conn->phase = SOFT_CONN_HANDSHAKE;
 		conn->listener = listener;
-		soft_conn_time(conn, ROOM_STEP_MS);
+		soft_conn_time(conn, error == -EAGAIN ? TURN_STEP_MS : ROOM_STEP_MS);
 	} else {
 		soft_passive_refuse(conn, NULL, 0);
 	}
@@ -368,7 +378,9 @@ static void hand_over(struct soft_conn *conn, struct soft_conn *listener)
 	int ret;
 
 	soft_conn_get(conn); /* the id's */
-	ret = is_behind(conn, listener) ? -EBUSY : iw_cm_child_new(listener->id, conn, &conn->id);
+	ret = is_behind(conn, listener) ? -EBUSY : soft_turn_check(listener->turns);
+	if (!ret)
+		ret = iw_cm_child_new(listener->id, conn, &conn->id);
 	if (ret) {
 		conn->id = NULL;
 		no_room(conn, listener, ret);
@@ -376,6 +388,7 @@ static void hand_over(struct soft_conn *conn, struct soft_conn *listener)
 		return;
 	}
 	ev.child = conn->id;
+	soft_turn_begin(listener->turns, conn);
 	/* On error the core ends the child: id_gone refuses the request. */
 	iw_cm_post(listener->id, &ev);
 	leave(conn, listener);
@@ -457,12 +470,34 @@ static void request_again(struct soft_conn *conn)
 		hand_over(conn, listener);
 }
 
+void soft_listen_next(struct soft_conn *listener)
+{
+	struct soft_conn *conn;
+
+	iw_lock(&listener->lock);
+	TAILQ_FOREACH (conn, &listener->pending, pending_link)
+		if (conn->in_line)
+			break;
+	if (conn)
+		soft_conn_get(conn);
+	iw_unlock(&listener->lock);
+	if (!conn)
+		return;
+	request_again(conn);
+	soft_conn_put(conn);
+}
+
+void soft_listen_taken_up(struct soft_conn *conn)
+{
+	soft_turn_taken(__atomic_exchange_n(&conn->turn, NULL, __ATOMIC_ACQ_REL), conn->turn_no);
+}
+
 void soft_listen_request_timeout(struct soft_conn *conn)
 {
 	bool waits;
 
 	iw_lock(&conn->lock);
-	waits = conn->waits;
+	waits = conn->waits_since_ms;
 	iw_unlock(&conn->lock);
 	if (waits) {
 		request_again(conn);
