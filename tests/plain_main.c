@@ -27,6 +27,9 @@ typedef int iw_not_empty; /* ISO C wants something in every file */
 #define SKIPPED 77
 
 extern struct criterion_test *__start_cr_tst[], *__stop_cr_tst[];
+/* Absent in a program without a TestSuite. */
+extern struct criterion_suite *__start_cr_sts[] __attribute__((weak));
+extern struct criterion_suite *__stop_cr_sts[] __attribute__((weak));
 
 /* What the macros of Criterion call, in place of the library's. */
 
@@ -60,13 +63,28 @@ void criterion_skip_test(const char *format, ...)
 	_exit(SKIPPED);
 }
 
+/* What the test's suite says for those that say nothing; NULL: it has none. */
+static const struct criterion_test_extra_data *suite_of(const struct criterion_test *test)
+{
+	for (struct criterion_suite **s = __start_cr_sts; s < __stop_cr_sts; s++)
+		if (*s && !strcmp((*s)->name, test->category))
+			return (*s)->data;
+	return NULL;
+}
+
 static void run(struct criterion_test *test)
 {
+	const struct criterion_test_extra_data *suite = suite_of(test);
+
 	if (test->data->init)
 		test->data->init();
+	else if (suite && suite->init)
+		suite->init();
 	test->test();
 	if (test->data->fini)
 		test->data->fini();
+	else if (suite && suite->fini)
+		suite->fini();
 	fflush(stdout);
 	exit(0); /* with the sanitizer's own verdict */
 }

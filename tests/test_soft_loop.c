@@ -267,6 +267,9 @@ Test(soft_loop, start__begins_anew_in_a_child)
 	int status;
 	pid_t pid;
 
+#ifdef __SANITIZE_THREAD__
+	cr_skip_test("ThreadSanitizer knows no threads after a fork");
+#endif
 	cr_assert_eq(soft_loop_start(), 0);
 	soft_timer_start(&t.timer, 300);
 	pid = fork();
