@@ -125,10 +125,13 @@ static bool claim(struct life *life)
 	return !__atomic_exchange_n(&life->ending, true, __ATOMIC_ACQ_REL);
 }
 
+/* Whoever has claimed it; who uses it under @posting looks for that first. */
 static void end_life(struct life *life, uint32_t *seed)
 {
 	bool mr_first = random_below(seed, 2);
 
+	pthread_mutex_lock(&life->posting);
+	pthread_mutex_unlock(&life->posting);
 	if (life->mr && mr_first && ibv_dereg_mr(life->mr))
 		fail("ibv_dereg_mr");
 	pthread_mutex_lock(&life->posting);
@@ -301,8 +304,8 @@ static void advance(struct rdma_cm_event *ev, struct life *life, uint32_t *seed)
 }
 
 /*
- * A child may leave the end to its peer. What else this thread does with the id
- * it does before it acknowledges: a destroy elsewhere waits for that.
+ * A child may leave the end to its peer. Another thread may have DISCONNECTED
+ * already and destroy the id.
  */
 static void on_established(struct rdma_cm_event *ev, struct life *life, uint32_t *seed)
 {
@@ -312,11 +315,13 @@ static void on_established(struct rdma_cm_event *ev, struct life *life, uint32_t
 	life->established++;
 	count(established);
 	pthread_mutex_lock(&life->posting);
-	for (unsigned int i = 0; i < sends && life->id->qp; i++)
-		post(life, true, i);
+	if (mine || !__atomic_load_n(&life->ending, __ATOMIC_ACQUIRE)) {
+		for (unsigned int i = 0; i < sends; i++)
+			post(life, true, i);
+		if (!mine && (!life->child || random_below(seed, 2)))
+			rdma_disconnect(life->id);
+	}
 	pthread_mutex_unlock(&life->posting);
-	if (!mine && (!life->child || random_below(seed, 2)))
-		rdma_disconnect(life->id);
 	rdma_ack_cm_event(ev);
 	if (mine)
 		end_life(life, seed);
