@@ -169,7 +169,9 @@ int soft_qp_attach(struct soft_qp *qp, const struct soft_stream *stream,
 {
 	int error = fake_attach_error;
 
+	iw_lock(&qps_lock); /* both ends may attach at once */
 	fake_stream = *stream;
+	iw_unlock(&qps_lock);
 	if (error)
 		return error;
 	qp->first_fpdu_due = false;
