@@ -57,11 +57,12 @@ step "Unit tests (gcc)" make -s -j2 -C "$src/build" check
 step "Real programs on the software device" make -s -C "$src/build" check-soft
 if [ $sanitize = yes ]; then
 	step "Build (clang)" build_into "$src/build-clang" CC=clang
-	step "Unit tests (clang)" make -s -j2 -C "$src/build-clang" check
+	# The long ones have run with gcc and run with ASan: hostile peers, the fault sweep.
+	step "Unit tests (clang)" env IWSHIM_TESTS=short make -s -j2 -C "$src/build-clang" check
 	step "Build (ASan, UBSan)" build_into "$src/build-asan" --enable-asan
 	step "Unit tests (ASan, UBSan)" make -s -j2 -C "$src/build-asan" check
 	step "Build (TSan)" build_into "$src/build-tsan" --enable-tsan
-	step "Unit tests (TSan)" make -s -j2 -C "$src/build-tsan" check
+	step "Unit tests (TSan)" env IWSHIM_TESTS=short make -s -j2 -C "$src/build-tsan" check
 	step "Coverage of the core" coverage_of_core "$src/build-cov"
 	step "Fuzz (60 s each)" "$src/fuzz/run.sh" 60 "$src/build-fuzz"
 fi

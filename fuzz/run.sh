@@ -81,12 +81,28 @@ if ! log=$(prepare 2>&1); then
 	exit 2
 fi
 cd "$build" || exit 2
+mkdir -p fuzz
+targets=
 for source in "$src"/fuzz/fuzz_*.c; do
 	target=$(basename "$source" .c)
-	mkdir -p fuzz
+	targets="$targets $target"
 	# The build and the run write the same log: one of them fails.
-	make -s "fuzz/$target" >"fuzz/$target.log" 2>&1 && run "$target"
-	report "$target" $?
+	make -s "fuzz/$target" >"fuzz/$target.log" 2>&1 || rm -f "fuzz/$target"
+done
+# Two at a time: most machines have the processors.
+one() {
+	[ -x "fuzz/$1" ] && run "$1"
+	echo $? >"fuzz/$1.status"
+}
+running=0
+for target in $targets; do
+	one "$target" &
+	running=$((running + 1))
+	[ $((running % 2)) = 0 ] && wait
+done
+wait
+for target in $targets; do
+	report "$target" "$(cat "fuzz/$target.status")"
 done
 echo "1..$n"
 exit $bad

@@ -259,6 +259,10 @@ int main(int argc, char **argv)
 	unsigned int bad = 0, tests = 0;
 	int opt;
 
+	if (getenv("IWSHIM_TESTS") && !strcmp(getenv("IWSHIM_TESTS"), "short")) {
+		printf("1..0 # SKIP IWSHIM_TESTS=short\n");
+		return 77;
+	}
 	while ((opt = getopt(argc, argv, "av")) != -1) {
 		every |= opt == 'a';
 		verbose |= opt == 'v';
