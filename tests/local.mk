@@ -9,6 +9,10 @@ include tests/hostile.mk
 include tests/soft-faults.mk
 include tests/soft-wire.mk
 
+AM_TESTS_ENVIRONMENT = LSAN_OPTIONS=suppressions=$(abs_top_srcdir)/tests/lsan.supp; \
+	export LSAN_OPTIONS;
+EXTRA_DIST += tests/lsan.supp
+
 # Comes before Criterion's own main() where that cannot run.
 CRITERION_LIBS = tests/libplainmain.la @CRITERION_LIBS@
 

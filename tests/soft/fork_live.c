@@ -170,7 +170,7 @@ static int rounds(unsigned int n)
 
 /* What the threads of the parent had allocated is nobody's in a child. */
 static pid_t parent;
-int __lsan_is_turned_off(void);
+__attribute__((visibility("default"))) int __lsan_is_turned_off(void);
 int __lsan_is_turned_off(void)
 {
 	return parent && getpid() != parent;
