@@ -74,9 +74,11 @@ cases() {
 routes() {
 	local script
 	route_env=(RDMACM_PRELOAD="$our_lib")
-	for script in rping cmatose cmtime rdmaclisrv udaddy perftest; do
+	for script in rping cmatose cmtime rdmaclisrv udaddy; do
 		client preload "$script" ''
 	done
+	# Not send_bw-e, which hangs until its time is over (known.txt).
+	client preload perftest '(_bw|_lat|-a|-b|-q4|-q16|-inl|lat-e|-srq|-D|-p|-tos|-z|-src)$'
 	mkdir "$work/lib"
 	ln -s "$our_lib" "$work/lib/librdmacm.so.1"
 	route_env=(RDMACM_LIBDIR="$work/lib")
