@@ -64,22 +64,12 @@ static void *run(void *arg)
 	return NULL;
 }
 
-static int new_epoll(void)
-{
-	int fd;
-
-	if (iw_fault(IW_FAULT_SYSCALL))
-		return -EMFILE;
-	fd = epoll_create1(EPOLL_CLOEXEC);
-	return fd < 0 ? -errno : fd;
-}
-
 static int start(void)
 {
 	int rc, timers;
 
 	iw_assert_held(&loop.lock);
-	rc = new_epoll();
+	rc = soft_watch_epoll();
 	if (rc < 0)
 		return rc;
 	loop.epfd = rc;

@@ -41,6 +41,8 @@ int soft_loop_start(void);
 int soft_loop_fd(void);
 bool soft_loop_is_self(void);
 
+/* A new epoll descriptor, or -errno. */
+int soft_watch_epoll(void);
 /*
  * Watches of the loop (epfd = soft_loop_fd()) or of a set (soft_pset.h).
  * -ENOMEM, -ENOSPC, or what epoll_ctl(2) says. The callback may come before the

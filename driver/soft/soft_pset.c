@@ -333,16 +333,6 @@ void soft_pset_remove(struct soft_pset *set, struct soft_watch *watch)
 
 /* ---- life */
 
-static int new_epoll(void)
-{
-	int fd;
-
-	if (iw_fault(IW_FAULT_SYSCALL))
-		return -EMFILE;
-	fd = epoll_create1(EPOLL_CLOEXEC);
-	return fd < 0 ? -errno : fd;
-}
-
 int soft_pset_new(struct soft_pset **out)
 {
 	struct soft_pset *set;
@@ -353,7 +343,7 @@ int soft_pset_new(struct soft_pset **out)
 	set = iw_calloc(1, sizeof(*set));
 	if (!set)
 		return -ENOMEM;
-	rc = new_epoll();
+	rc = soft_watch_epoll();
 	if (rc < 0)
 		goto free_set;
 	set->epfd = rc;

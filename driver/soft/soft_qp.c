@@ -395,22 +395,15 @@ void soft_qp_put(struct soft_qp *qp)
 	free_qp(qp);
 }
 
-static void wait_for_acks(struct soft_qp *qp)
-{
-	soft_async_purge(qp->ctx, &qp->ibv);
-	pthread_mutex_lock(&qp->ibv.mutex);
-	while (qp->ibv.events_completed != __atomic_load_n(&qp->async_events, __ATOMIC_RELAXED))
-		pthread_cond_wait(&qp->ibv.cond, &qp->ibv.mutex);
-	pthread_mutex_unlock(&qp->ibv.mutex);
-}
-
 int soft_qp_destroy(struct soft_qp *qp)
 {
 	IW_UNCANCELLED;
 
 	soft_qp_table_remove(qp);
 	reset(qp);
-	wait_for_acks(qp);
+	soft_async_purge(qp->ctx, &qp->ibv);
+	soft_async_wait_acked(&qp->ibv.mutex, &qp->ibv.cond, &qp->ibv.events_completed,
+			      &qp->async_events);
 	untie(qp);
 	soft_qp_put(qp);
 	return 0;

@@ -78,14 +78,6 @@ int soft_srq_modify(struct soft_srq *srq, const struct ibv_srq_attr *attr, int m
 	return rc;
 }
 
-static void wait_for_acks(struct soft_srq *srq)
-{
-	pthread_mutex_lock(&srq->ibv.mutex);
-	while (srq->ibv.events_completed != __atomic_load_n(&srq->async_events, __ATOMIC_RELAXED))
-		pthread_cond_wait(&srq->ibv.cond, &srq->ibv.mutex);
-	pthread_mutex_unlock(&srq->ibv.mutex);
-}
-
 int soft_srq_destroy(struct soft_srq *srq)
 {
 	struct soft_context *ctx = srq->ctx;
@@ -94,7 +86,8 @@ int soft_srq_destroy(struct soft_srq *srq)
 	if (__atomic_load_n(&srq->qps, __ATOMIC_ACQUIRE))
 		return -EBUSY;
 	soft_async_purge(ctx, &srq->ibv);
-	wait_for_acks(srq);
+	soft_async_wait_acked(&srq->ibv.mutex, &srq->ibv.cond, &srq->ibv.events_completed,
+			      &srq->async_events);
 	soft_rq_fini(&srq->rq);
 	pthread_cond_destroy(&srq->ibv.cond);
 	pthread_mutex_destroy(&srq->ibv.mutex);

@@ -123,6 +123,16 @@ static int control(int op, struct soft_watch *watch, uint64_t handle, uint32_t e
 	return epoll_ctl(watch->epfd, op, watch->fd, &ev) ? -errno : 0;
 }
 
+int soft_watch_epoll(void)
+{
+	int fd;
+
+	if (iw_fault(IW_FAULT_SYSCALL))
+		return -EMFILE;
+	fd = epoll_create1(EPOLL_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
 int soft_watch_add(struct soft_watch *watch, int epfd, int fd, uint32_t events)
 {
 	uint64_t handle;
