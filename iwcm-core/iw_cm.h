@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * The iWARP connection manager: the contract between the shim above it and the
- * drivers below it.
+ * drivers below it. It leads connections of InfiniBand and RoCE, and datagram
+ * ids, by the same states; what differs hangs on enum iw_cm_transport.
  *
  * The core owns the life of a connection id: its state, the order of its
  * events, its references, the transitions of its QP, and a destroy after which
@@ -26,6 +27,7 @@
 
 struct sockaddr;
 struct iw_cm_addr_info; /* iw_driver.h */
+struct iw_cm_path_info; /* likewise */
 struct iw_cm_id;
 
 /* RFC 5044 section 7.1.1: PD_Length is at most 512. */
@@ -57,6 +59,24 @@ enum iw_cm_state {
 	IW_CM_NSTATES
 };
 
+/* What an id's device speaks. Known when it is bound to one. */
+enum iw_cm_transport {
+	/* The connection moves the QP to RTS, and to ERR when it ends. */
+	IW_CM_IWARP,
+	/*
+	 * InfiniBand, RoCE: we move the QP. Before accept it goes to RTR and RTS;
+	 * the active side does so when CONNECT_RESPONSE has come, and then completes
+	 * the connection. The side that did not begin a close has to answer it.
+	 */
+	IW_CM_INFINIBAND,
+	/*
+	 * Datagrams over these: an exchange of names. The QP serves many peers and
+	 * is moved by its owner's wishes alone; accept makes ESTABLISHED at once,
+	 * without an event; nothing is closed (-EINVAL).
+	 */
+	IW_CM_DATAGRAM
+};
+
 enum iw_cm_event_type {
 	/* Posted on a listener; @child is the new id, in CONN_RECV. */
 	IW_CM_EVENT_CONNECT_REQUEST,
@@ -65,6 +85,13 @@ enum iw_cm_event_type {
 	 * id is IDLE again and its QP was asked to go to ERR.
 	 */
 	IW_CM_EVENT_CONNECT_REPLY,
+	/*
+	 * Active, InfiniBand: the peer has accepted. With a QP attached the core
+	 * moves it to RTS, completes the connection by the driver's establish and
+	 * delivers CONNECT_REPLY (or its failure). Without one it delivers this, and
+	 * the id stays in CONN_SENT until iw_cm_establish().
+	 */
+	IW_CM_EVENT_CONNECT_RESPONSE,
 	/* Passive, after accept. Negative status: as for a failed reply. */
 	IW_CM_EVENT_ESTABLISHED,
 	/* The peer began to close. Not delivered to the handler. */
@@ -80,6 +107,11 @@ enum iw_cm_event_type {
 	IW_CM_EVENT_ADDR_CHANGE,
 	/* Notice without a state: InfiniBand's time wait is over. */
 	IW_CM_EVENT_TIMEWAIT_EXIT,
+	/*
+	 * Notice without a state: the result of iw_cm_join(), or (negative, later)
+	 * the loss of the group. ev->membership says which.
+	 */
+	IW_CM_EVENT_MULTICAST,
 	IW_CM_NEVENTS
 };
 
@@ -89,6 +121,10 @@ enum iw_cm_event_type {
  * say what the peer will issue (responder_resources) and what the peer serves
  * (initiator_depth). The fields below them serve other transports than iWARP.
  */
+struct iw_cm_ece {
+	uint32_t vendor_id, attr_mod; /* 0: none */
+};
+
 struct iw_cm_conn_param {
 	const void *private_data; /* may be NULL if the length is 0 */
 	uint16_t private_data_len;
@@ -100,6 +136,15 @@ struct iw_cm_conn_param {
 	uint8_t srq;
 	uint32_t qp_num;
 	uint32_t qkey;
+	struct iw_cm_ece ece;
+	uint64_t ah[4]; /* of a datagram's event: struct ibv_ah_attr, passed through unread */
+};
+
+/* A multicast group to join. */
+struct iw_cm_join {
+	const struct sockaddr *addr;
+	uint16_t flags;	  /* enum rdma_ucm's RDMA_MC_JOIN_FLAG_*, one value */
+	void *membership; /* the client's name for it: not NULL, one join each */
 };
 
 struct iw_cm_event {
@@ -108,6 +153,7 @@ struct iw_cm_event {
 	uint32_t detail;	       /* the driver's own code, passed through unread */
 	struct iw_cm_conn_param param; /* private data is valid during the handler */
 	struct iw_cm_id *child;	       /* CONNECT_REQUEST only */
+	void *membership;	       /* MULTICAST only */
 };
 
 /*
@@ -171,6 +217,8 @@ struct iw_cm_driver_ops {
 	int (*query)(struct iw_cm_id *id, void *drv, struct iw_cm_addr_info *info);
 	int (*set_option)(struct iw_cm_id *id, void *drv, int level, int name, const void *val,
 			  size_t len);
+	/* struct iw_cm_path_info of iw_driver.h. -EOPNOTSUPP where there are no paths. */
+	int (*query_path)(struct iw_cm_id *id, void *drv, struct iw_cm_path_info *info);
 	int (*notify)(struct iw_cm_id *id, void *drv, int event);
 	/* struct ibv_qp_attr; qp_state in it says for which state. */
 	int (*init_qp_attr)(struct iw_cm_id *id, void *drv, void *qp_attr, int *mask);
@@ -183,39 +231,65 @@ struct iw_cm_driver_ops {
 	int (*listen)(struct iw_cm_id *id, void *drv, int backlog);
 	int (*connect)(struct iw_cm_id *id, void *drv, const struct iw_cm_conn_param *param);
 	int (*accept)(struct iw_cm_id *id, void *drv, const struct iw_cm_conn_param *param);
-	int (*reject)(struct iw_cm_id *id, void *drv, const void *private_data, size_t len);
+	/* @reason: of the InfiniBand CM; 0: the program wishes it. */
+	int (*reject)(struct iw_cm_id *id, void *drv, const void *private_data, size_t len,
+		      uint8_t reason);
+	/*
+	 * Completes the connection after CONNECT_RESPONSE; owes no event. On error
+	 * the core rejects. Only drivers that post CONNECT_RESPONSE have it.
+	 */
+	int (*establish)(struct iw_cm_id *id, void *drv);
 	/*
 	 * Ends a connection, or (@abrupt, in CONN_SENT) cancels a pending one;
 	 * CLOSE or a failed CONNECT_REPLY follows. The QP was asked to go to
 	 * SQD or ERR before. A pending one may be cancelled while connect or
-	 * accept has not returned, and then once more after it has.
+	 * accept has not returned, and then once more after it has. On InfiniBand
+	 * it also answers, once, a close that the peer began; no event follows that.
 	 */
 	int (*disconnect)(struct iw_cm_id *id, void *drv, bool abrupt);
 	/*
 	 * Moves the QP. The only place where a QP of a connection changes its
-	 * state at our wish. Redundant requests succeed.
+	 * state at our wish. Redundant requests succeed. @param: what accept was
+	 * given if it is accept that moves the QP, else NULL.
 	 */
-	int (*modify_qp)(struct iw_cm_id *id, void *drv, void *qp, enum iw_qp_state to);
+	int (*modify_qp)(struct iw_cm_id *id, void *drv, void *qp, enum iw_qp_state to,
+			 const struct iw_cm_conn_param *param);
+	/*
+	 * Datagrams; NULL: -EOPNOTSUPP. join returning 0 owes one MULTICAST, and
+	 * may post another one later; after leave returned none is posted.
+	 */
+	int (*join)(struct iw_cm_id *id, void *drv, const struct iw_cm_join *join);
+	int (*leave)(struct iw_cm_id *id, void *drv, void *membership);
 	/* Moves the id's event source to @source (struct iw_source). */
 	int (*migrate)(struct iw_cm_id *id, void *drv, void *source);
 };
 
 /*
  * What all may read. Set at creation and constant, but for @context and
- * @handler of a child, which its request handler may replace.
+ * @handler of a child, which its request handler may replace, and @transport,
+ * which iw_cm_set_transport() sets: read it by iw_cm_transport().
  */
 struct iw_cm_id {
 	const struct iw_cm_driver_ops *ops;
 	void *drv;
 	iw_cm_handler handler;
 	void *context;
+	enum iw_cm_transport transport;
 };
+
+static inline enum iw_cm_transport iw_cm_transport(const struct iw_cm_id *id)
+{
+	return __atomic_load_n(&id->transport, __ATOMIC_RELAXED);
+}
 
 /* ------------------------------------------------------------------ Calls */
 
 /* Makes an id in IDLE and the driver's object for it. -ENOMEM or id_new's error. */
 int iw_cm_create(const struct iw_cm_driver_ops *ops, void *drv_arg, iw_cm_handler handler,
 		 void *context, struct iw_cm_id **id);
+
+/* Before connect, listen or accept; a child begins as IW_CM_IWARP. */
+void iw_cm_set_transport(struct iw_cm_id *id, enum iw_cm_transport transport);
 
 /* Inside the request handler of @child only. */
 void iw_cm_set_context(struct iw_cm_id *child, iw_cm_handler handler, void *context);
@@ -247,6 +321,15 @@ int iw_cm_resolve_route(struct iw_cm_id *id, int timeout_ms);
 int iw_cm_query(struct iw_cm_id *id, struct iw_cm_addr_info *info);
 int iw_cm_set_option(struct iw_cm_id *id, int level, int name, const void *val, size_t len);
 int iw_cm_notify(struct iw_cm_id *id, int event);
+int iw_cm_query_path(struct iw_cm_id *id, struct iw_cm_path_info *info);
+/*
+ * Multicast, in every state. Each membership has records of its own for its
+ * events. After leave returned, whatever it returned, no event of @membership is
+ * delivered; it waits for a handler that runs for it, unless called inside.
+ * -EEXIST, -ENOENT: by the name. Memberships end with their id.
+ */
+int iw_cm_join(struct iw_cm_id *id, const struct iw_cm_join *join);
+int iw_cm_leave(struct iw_cm_id *id, void *membership);
 /*
  * The attributes that a QP of @id needs on its way to @qp_attr->qp_state
  * (struct ibv_qp_attr), and ibv_modify_qp's mask for them. In every state.
@@ -272,14 +355,23 @@ int iw_cm_connect(struct iw_cm_id *id, const struct iw_cm_conn_param *param);
  */
 int iw_cm_accept(struct iw_cm_id *id, const struct iw_cm_conn_param *param);
 
-/* CONN_RECV -> IDLE, once. -EINVAL in other states and after accept. */
-int iw_cm_reject(struct iw_cm_id *id, const void *private_data, size_t len);
+/*
+ * CONN_RECV -> IDLE, once. -EINVAL in other states and after accept, but for an
+ * active id on InfiniBand to which CONNECT_RESPONSE was delivered: CONN_SENT ->
+ * IDLE.
+ */
+int iw_cm_reject(struct iw_cm_id *id, const void *private_data, size_t len, uint8_t reason);
+
+/* After CONNECT_RESPONSE was delivered: CONN_SENT -> ESTABLISHED, without an event. */
+int iw_cm_establish(struct iw_cm_id *id);
 
 /*
  * ESTABLISHED -> CLOSING (graceful: SQD, abrupt: ERR). CONN_SENT, or CONN_RECV
  * after accept: cancels; the failed CONNECT_REPLY or ESTABLISHED follows, or
  * CLOSE if the connection came first. CLOSING, or IDLE after a connection or
- * an attempt that was reported: 0, nothing happens. Otherwise -EINVAL.
+ * an attempt that was reported: 0, nothing happens, but that the first call
+ * after a close by an InfiniBand peer moves the QP to ERR and answers the peer.
+ * Otherwise -EINVAL.
  */
 int iw_cm_disconnect(struct iw_cm_id *id, bool abrupt);
 
@@ -300,7 +392,8 @@ int iw_cm_migrate(struct iw_cm_id *id, void *source, void (*moved)(void *arg), v
  */
 int iw_cm_qp_attach(struct iw_cm_id *id, void *qp);
 int iw_cm_qp_detach(struct iw_cm_id *id);
-/* A wish of the client (INIT, SQD, ERR). -EINVAL if the table forbids it. */
+/* A wish of the client (INIT, SQD, ERR; RTR, RTS of a datagram QP). -EINVAL: the table forbids it.
+ */
 int iw_cm_qp_modify(struct iw_cm_id *id, enum iw_qp_state to);
 enum iw_qp_state iw_cm_qp_state(struct iw_cm_id *id);
 

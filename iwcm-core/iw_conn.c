@@ -199,7 +199,7 @@ static void accept_undo(struct iw_id *id)
 {
 	iw_qp_end(id, IW_QP_ERR);
 	if (id->pub.ops->reject)
-		id->pub.ops->reject(&id->pub, id->pub.drv, NULL, 0);
+		id->pub.ops->reject(&id->pub, id->pub.drv, NULL, 0, 0);
 	iw_id_give_credit(id);
 }
 
@@ -241,7 +241,7 @@ int iw_cm_accept(struct iw_cm_id *pub, const struct iw_cm_conn_param *param)
 }
 
 /* CONN_RECV -> IDLE. Blocks as the driver does. */
-int iw_cm_reject(struct iw_cm_id *pub, const void *private_data, size_t len)
+int iw_cm_reject(struct iw_cm_id *pub, const void *private_data, size_t len, uint8_t reason)
 {
 	struct iw_id *id = iw_id_of(pub);
 	struct iw_op op;
@@ -262,7 +262,7 @@ int iw_cm_reject(struct iw_cm_id *pub, const void *private_data, size_t len)
 	iw_state_set(id, IW_CM_IDLE);
 	iw_unlock(&id->lock);
 
-	rc = pub->ops->reject(pub, pub->drv, private_data, len);
+	rc = pub->ops->reject(pub, pub->drv, private_data, len, reason);
 
 	iw_id_give_credit(id);
 	iw_op_end(id, &op);

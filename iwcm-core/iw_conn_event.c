@@ -84,6 +84,8 @@ static void (*const on_event[IW_CM_NEVENTS])(struct iw_id *, struct iw_delivery 
 	[IW_CM_EVENT_ROUTE] = on_notice,
 	[IW_CM_EVENT_ADDR_CHANGE] = on_notice,
 	[IW_CM_EVENT_TIMEWAIT_EXIT] = on_notice,
+	[IW_CM_EVENT_CONNECT_RESPONSE] = on_notice,
+	[IW_CM_EVENT_MULTICAST] = on_notice,
 };
 
 /*

@@ -10,6 +10,7 @@
 #ifndef IW_DRIVER_H
 #define IW_DRIVER_H
 
+#include <infiniband/sa.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
@@ -30,6 +31,14 @@ struct iw_cm_addr_info {
 	uint64_t node_guid;		  /* network order; 0: bound to no device */
 	int ibdev_index;		  /* of RDMA netlink; -1: not known */
 	uint8_t port_num;		  /* from 1; 0: bound to no device */
+};
+
+/* InfiniBand and RoCE: the addresses below those of IP, and the way between them. */
+struct iw_cm_path_info {
+	union ibv_gid sgid, dgid; /* zero: not known yet */
+	__be16 pkey;
+	unsigned int num_paths; /* at most 2; 0 before the route is resolved */
+	struct ibv_sa_path_rec paths[2];
 };
 
 struct iw_driver {

@@ -18,6 +18,7 @@ static const enum iw_record_kind kind_of[IW_CM_NEVENTS] = {
 	[IW_CM_EVENT_CONNECT_REQUEST] = IW_RECORD_NKINDS, /* brings its own record */
 	[IW_CM_EVENT_CONNECT_REPLY] = IW_RECORD_CONNECTION,
 	[IW_CM_EVENT_ESTABLISHED] = IW_RECORD_CONNECTION,
+	[IW_CM_EVENT_CONNECT_RESPONSE] = IW_RECORD_RESPONSE,
 	[IW_CM_EVENT_DISCONNECT] = IW_RECORD_DISCONNECT,
 	[IW_CM_EVENT_CLOSE] = IW_RECORD_CLOSE,
 	[IW_CM_EVENT_DEVICE_GONE] = IW_RECORD_DEVICE_GONE,
@@ -25,6 +26,7 @@ static const enum iw_record_kind kind_of[IW_CM_NEVENTS] = {
 	[IW_CM_EVENT_ROUTE] = IW_RECORD_ROUTE,
 	[IW_CM_EVENT_ADDR_CHANGE] = IW_RECORD_ADDR_CHANGE,
 	[IW_CM_EVENT_TIMEWAIT_EXIT] = IW_RECORD_TIMEWAIT,
+	[IW_CM_EVENT_MULTICAST] = IW_RECORD_NKINDS, /* of its membership */
 };
 
 /* ----------------------------------------------------------------- posting */
@@ -137,7 +139,7 @@ int iw_cm_append(struct iw_cm_id *pub, const struct iw_cm_event *ev, bool *drain
 	int rc;
 
 	*drain = false;
-	if ((unsigned int)ev->type >= IW_CM_NEVENTS)
+	if ((unsigned int)ev->type >= IW_CM_NEVENTS || ev->type == IW_CM_EVENT_MULTICAST)
 		rc = -EINVAL;
 	else if (ev->type == IW_CM_EVENT_CONNECT_REQUEST)
 		rc = append_request(id, ev, drain);
@@ -226,7 +228,7 @@ static void carry_out(struct iw_id *id, struct iw_delivery *d)
 	if (step->end_connection && ops->disconnect)
 		ops->disconnect(&id->pub, id->pub.drv, true);
 	if (step->end_request && ops->reject)
-		ops->reject(&id->pub, id->pub.drv, NULL, 0);
+		ops->reject(&id->pub, id->pub.drv, NULL, 0, 0);
 	if (d->ev.type == IW_CM_EVENT_CONNECT_REQUEST) {
 		if (step->deliver) {
 			hand_out(id, iw_id_of(d->ev.child), &d->ev);

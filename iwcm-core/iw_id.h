@@ -25,6 +25,7 @@ enum iw_ref_class {
 /* A kind of event has one record: two of a kind never wait at once. */
 enum iw_record_kind {
 	IW_RECORD_CONNECTION, /* CONNECT_REPLY or ESTABLISHED */
+	IW_RECORD_RESPONSE,
 	IW_RECORD_DISCONNECT,
 	IW_RECORD_CLOSE,
 	IW_RECORD_DEVICE_GONE,

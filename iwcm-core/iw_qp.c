@@ -118,7 +118,7 @@ int iw_qp_ask_and_unlock(struct iw_id *id, enum iw_qp_state to)
 	iw_op_enter(id, &op, id->qp);
 	iw_unlock(&id->lock);
 
-	rc = id->pub.ops->modify_qp(&id->pub, id->pub.drv, op.qp, to);
+	rc = id->pub.ops->modify_qp(&id->pub, id->pub.drv, op.qp, to, NULL);
 
 	iw_lock(&id->lock);
 	if (!rc && id->qp == op.qp)

@@ -80,6 +80,8 @@ static const char *const event_names[] = {
 	[IW_CM_EVENT_ROUTE] = "ROUTE",
 	[IW_CM_EVENT_ADDR_CHANGE] = "ADDR_CHANGE",
 	[IW_CM_EVENT_TIMEWAIT_EXIT] = "TIMEWAIT_EXIT",
+	[IW_CM_EVENT_CONNECT_RESPONSE] = "CONNECT_RESPONSE",
+	[IW_CM_EVENT_MULTICAST] = "MULTICAST",
 };
 
 static const char *const qp_names[] = {

@@ -275,7 +275,7 @@ IW_EXPORT int rdma_reject(struct rdma_cm_id *id, const void *private_data, uint8
 	if (!rc)
 		rc = is_child(priv) ? check_private(private_data, private_data_len) : -EINVAL;
 	if (!rc)
-		rc = iw_cm_reject(priv->cm, private_data, private_data_len);
+		rc = iw_cm_reject(priv->cm, private_data, private_data_len, 0);
 	return shim_return(rc);
 }
 

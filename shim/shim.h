@@ -40,8 +40,13 @@ struct shim_device;
  * An event on its way to the program. @ev comes first: it is the pointer that
  * the program gets and acknowledges.
  */
+struct shim_member;   /* multicast.c */
+struct shim_info_job; /* resolve_info.c */
+
 struct shim_event {
 	struct rdma_cm_event ev;
+	struct shim_member
+		*member; /* a multicast event's: its leave waits for the acknowledgement */
 	TAILQ_ENTRY(shim_event) link; /* a channel's queue, an id's spares or unacked */
 	struct shim_id *owner;	      /* whose destroy waits for the acknowledgement */
 	uint32_t magic;		      /* SHIM_EVENT_MAGIC while the program has it */
@@ -118,6 +123,12 @@ struct shim_id {
 	bool removed;			   /* DEVICE_REMOVAL was queued */
 	bool any_port;			   /* bound to port 0 by the program */
 	uint8_t request_rr, request_depth; /* what the request offered; for accept(NULL) */
+	bool responded;			   /* CONNECT_RESPONSE was queued: establish or reject */
+	struct iw_cm_ece local_ece;	   /* rdma_set_local_ece(3) */
+	struct iw_cm_ece remote_ece;	   /* of the request or the response */
+	struct ibv_sa_path_rec paths[2];   /* behind id.route.path_rec; as the public fields */
+	TAILQ_HEAD(, shim_member) members; /* multicast.c; under @lock */
+	struct shim_info_job *info;	   /* resolve_info.c; under @lock */
 	struct shim_event own[SHIM_OWN_EVENTS];
 	uint8_t own_data[SHIM_OWN_EVENTS][SHIM_PRIVATE_DATA_MAX];
 	struct shim_event removal;
@@ -239,6 +250,32 @@ int shim_complete(struct shim_id *id, enum rdma_cm_event_type want);
 int shim_next(struct shim_id *id, struct shim_event **event);
 /* What @ev means to a call that waits for @want: 0 or a negative errno. */
 int shim_meaning(const struct rdma_cm_event *ev, enum rdma_cm_event_type want);
+/*
+ * Queues an event that no driver knows of: ADDRINFO_*, USER, INTERNAL. It was
+ * promised (shim_events_promise) or takes memory now: -ENOMEM. Any thread that
+ * holds the id alive.
+ */
+int shim_event_own(struct shim_id *id, enum rdma_cm_event_type type, int status, uint64_t arg);
+/* For multicast.c: a promised event of @id with the parameters of datagrams. */
+void shim_event_ud(struct shim_id *id, enum rdma_cm_event_type type, const struct iw_cm_event *ev,
+		   struct shim_member *member, void *context);
+
+/* ----------------------------------------------------------- multicast.c */
+
+/* MULTICAST from the core: attaches the QP and queues JOIN or ERROR. In the handler. */
+void shim_member_event(struct shim_id *id, const struct iw_cm_event *ev);
+/* At the end of an id, when the core has none of it any more. */
+void shim_members_free(struct shim_id *id);
+
+/* -------------------------------------------------------- resolve_info.c */
+
+/* Gives up what rdma_resolve_addrinfo(3) began; afterwards it touches the id no more. */
+void shim_info_end(struct shim_id *id);
+
+/* ---------------------------------------------------------------- path.c */
+
+/* GIDs, P_Key and path records of an id on InfiniBand or RoCE, from @cm; else nothing. */
+int shim_path_refresh(struct shim_id *id, struct iw_cm_id *cm);
 
 /* ------------------------------------------------------------------ id.c */
 

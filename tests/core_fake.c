@@ -146,7 +146,8 @@ static int fake_accept(struct iw_cm_id *id, void *drv, const struct iw_cm_conn_p
 	return called(F_ACCEPT, id, drv, 0);
 }
 
-static int fake_reject(struct iw_cm_id *id, void *drv, const void *private_data, size_t len)
+static int fake_reject(struct iw_cm_id *id, void *drv, const void *private_data, size_t len,
+		       uint8_t reason)
 {
 	return called(F_REJECT, id, drv, (int)len);
 }
@@ -156,7 +157,8 @@ static int fake_disconnect(struct iw_cm_id *id, void *drv, bool abrupt)
 	return called(F_DISCONNECT, id, drv, abrupt);
 }
 
-static int fake_modify_qp(struct iw_cm_id *id, void *drv, void *arg, enum iw_qp_state to)
+static int fake_modify_qp(struct iw_cm_id *id, void *drv, void *arg, enum iw_qp_state to,
+			  const struct iw_cm_conn_param *param)
 {
 	struct fake_qp *qp = arg;
 	int rc = called(F_MODIFY_QP, id, drv, (int)to);

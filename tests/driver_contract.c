@@ -492,9 +492,9 @@ Test(contract, reject__tells_the_peer_and_nobody_here, .init = setup)
 	struct iw_cm_id *listener = make_listener(2), *child = request(listener, 0);
 	const struct iw_cm_conn_param param = param_of("");
 
-	cr_assert_eq(iw_cm_reject(child, "no", 2), 0);
+	cr_assert_eq(iw_cm_reject(child, "no", 2, 0), 0);
 	cr_assert(world_peer_is_refused(0));
-	cr_assert_eq(iw_cm_reject(child, NULL, 0), -EINVAL);
+	cr_assert_eq(iw_cm_reject(child, NULL, 0, 0), -EINVAL);
 	cr_assert_eq(iw_cm_accept(child, &param), -EINVAL);
 	no_more_than(1);
 	end(child);

@@ -325,7 +325,8 @@ static int op_accept(struct iw_cm_id *cm, void *drv, const struct iw_cm_conn_par
 	return rc;
 }
 
-static int op_reject(struct iw_cm_id *cm, void *drv, const void *private_data, size_t len)
+static int op_reject(struct iw_cm_id *cm, void *drv, const void *private_data, size_t len,
+		     uint8_t reason)
 {
 	struct iw_cm_event ev = { .type = IW_CM_EVENT_CONNECT_REPLY, .status = -ECONNREFUSED };
 	struct fake_id *f = drv;
@@ -363,7 +364,8 @@ static int op_disconnect(struct iw_cm_id *cm, void *drv, bool abrupt)
 	return 0;
 }
 
-static int op_modify_qp(struct iw_cm_id *cm, void *drv, void *qp, enum iw_qp_state to)
+static int op_modify_qp(struct iw_cm_id *cm, void *drv, void *qp, enum iw_qp_state to,
+			const struct iw_cm_conn_param *param)
 {
 	return fake_called(FAKE_MODIFY_QP);
 }

@@ -114,7 +114,7 @@ Test(iw_conn, connect__private_data_is_checked)
 
 	cr_assert_eq(iw_cm_connect(c->id, &param), -EINVAL);
 	cr_assert_eq(iw_cm_accept(c->id, &param), -EINVAL);
-	cr_assert_eq(iw_cm_reject(c->id, param.private_data, param.private_data_len), -EINVAL);
+	cr_assert_eq(iw_cm_reject(c->id, param.private_data, param.private_data_len, 0), -EINVAL);
 	param = (struct iw_cm_conn_param){ .private_data_len = 1 };
 	cr_assert_eq(iw_cm_connect(c->id, &param), -EINVAL);
 	cr_assert_eq(iw_cm_connect(c->id, NULL), -EINVAL);
@@ -251,7 +251,7 @@ Test(iw_conn, accept__error_without_a_reject_op)
 
 	ops.reject = NULL;
 	stage = stage_set(S_CONN_RECV, &ops);
-	cr_assert_eq(iw_cm_reject(stage.c->id, NULL, 0), -EOPNOTSUPP);
+	cr_assert_eq(iw_cm_reject(stage.c->id, NULL, 0, 0), -EOPNOTSUPP);
 	fake.fail[F_ACCEPT] = -EIO;
 	cr_assert_eq(iw_cm_accept(stage.c->id, &no_param), -EIO);
 	cr_assert_eq(iw_cm_get_state(stage.c->id), IW_CM_IDLE);
@@ -264,8 +264,8 @@ Test(iw_conn, reject__once_even_if_the_driver_fails)
 	struct stage stage = stage_set(S_CONN_RECV, &fake_ops);
 
 	fake.fail[F_REJECT] = -EPIPE;
-	cr_assert_eq(iw_cm_reject(stage.c->id, "bye", 3), -EPIPE);
-	cr_assert_eq(iw_cm_reject(stage.c->id, "bye", 3), -EINVAL);
+	cr_assert_eq(iw_cm_reject(stage.c->id, "bye", 3, 0), -EPIPE);
+	cr_assert_eq(iw_cm_reject(stage.c->id, "bye", 3, 0), -EINVAL);
 	cr_assert_eq(fake.calls[fake_find(F_REJECT, 0)].arg, 3);
 	stage_clear(&stage);
 	fake_check_end();
@@ -294,7 +294,7 @@ Test(iw_conn, credits__come_back_by_every_way_once)
 		if (way == 0)
 			iw_cm_request_taken(c->child->id);
 		if (way == 1)
-			cr_assert_eq(iw_cm_reject(c->child->id, NULL, 0), 0);
+			cr_assert_eq(iw_cm_reject(c->child->id, NULL, 0, 0), 0);
 		if (way == 2) {
 			fake.fail[F_ACCEPT] = -EIO;
 			cr_assert_eq(iw_cm_accept(c->child->id, &no_param), -EIO);

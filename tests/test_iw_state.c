@@ -185,7 +185,7 @@ static int operate(struct iw_cm_id *id, enum operation o)
 	case O_ACCEPT:
 		return iw_cm_accept(id, &param);
 	case O_REJECT:
-		return iw_cm_reject(id, "no", 2);
+		return iw_cm_reject(id, "no", 2, 0);
 	case O_DISCONNECT:
 		return iw_cm_disconnect(id, false);
 	case O_ABORT:

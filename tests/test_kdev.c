@@ -501,9 +501,9 @@ Test(kdev, reject__limits_of_the_wire, .init = setup)
 
 	queue_event(0, UCMA_EVENT_CONNECT_REQUEST, CHILD);
 	pump_all();
-	cr_assert_eq(driver->cm->reject(seen[0].child, seen[0].child->drv, data, 252), -EINVAL);
-	cr_assert_eq(driver->cm->reject(seen[0].child, seen[0].child->drv, NULL, 1), -EINVAL);
-	cr_assert_eq(driver->cm->reject(seen[0].child, seen[0].child->drv, data, 251), 0);
+	cr_assert_eq(driver->cm->reject(seen[0].child, seen[0].child->drv, data, 252, 0), -EINVAL);
+	cr_assert_eq(driver->cm->reject(seen[0].child, seen[0].child->drv, NULL, 1, 0), -EINVAL);
+	cr_assert_eq(driver->cm->reject(seen[0].child, seen[0].child->drv, data, 251, 0), 0);
 	iw_cm_destroy(seen[0].child);
 	finish(id);
 }
@@ -549,7 +549,7 @@ Test(kdev, set_option_and_notify__pass, .init = setup)
 
 static int modify(struct iw_cm_id *id, enum iw_qp_state to)
 {
-	return driver->cm->modify_qp(id, id->drv, &qp, to);
+	return driver->cm->modify_qp(id, id->drv, &qp, to, NULL);
 }
 
 Test(kdev, modify_qp__iwarp_asks_nobody, .init = setup)

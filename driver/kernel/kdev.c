@@ -434,7 +434,8 @@ static int kdev_accept(struct iw_cm_id *id, void *drv, const struct iw_cm_conn_p
 	return ret ? attempt_failed(kid, ret) : 0;
 }
 
-static int reject(struct iw_cm_id *id, void *drv, const void *private_data, size_t len)
+static int reject(struct iw_cm_id *id, void *drv, const void *private_data, size_t len,
+		  uint8_t reason)
 {
 	const struct kid *kid = drv;
 
@@ -479,7 +480,8 @@ static bool must_stay(struct kid *kid, enum iw_qp_state to)
 	       !kqp_is_infiniband(kid);
 }
 
-static int modify_qp(struct iw_cm_id *id, void *drv, void *qp, enum iw_qp_state to)
+static int modify_qp(struct iw_cm_id *id, void *drv, void *qp, enum iw_qp_state to,
+		     const struct iw_cm_conn_param *param)
 {
 	/* uverbs, unlike rdma_cm, would let a forked child break its parent's QP. */
 	if (is_inherited(drv))

@@ -355,7 +355,8 @@ static int notify(struct iw_cm_id *id, void *drv, int event)
 
 /* ---------------------------------------------------------------------- QPs */
 
-static int modify_qp(struct iw_cm_id *id, void *drv, void *qp, enum iw_qp_state to)
+static int modify_qp(struct iw_cm_id *id, void *drv, void *qp, enum iw_qp_state to,
+		     const struct iw_cm_conn_param *param)
 {
 	static const enum ibv_qp_state states[IW_QP_NSTATES] = {
 		[IW_QP_RESET] = IBV_QPS_RESET, [IW_QP_INIT] = IBV_QPS_INIT,
@@ -441,7 +442,8 @@ static int soft_accept(struct iw_cm_id *id, void *drv, const struct iw_cm_conn_p
 	return ret;
 }
 
-static int soft_reject(struct iw_cm_id *id, void *drv, const void *private_data, size_t len)
+static int soft_reject(struct iw_cm_id *id, void *drv, const void *private_data, size_t len,
+		       uint8_t reason)
 {
 	int ret = soft_conn_check(drv);
 	IW_UNCANCELLED;

@@ -348,7 +348,7 @@ static void test_refusals(const char *where)
 	end_new(&second, source, fd);
 	is(end_connect(&first, where, PORT), 0, "the first client");
 	ok(await(&listener, IW_CM_EVENT_CONNECT_REQUEST), "its request arrives");
-	is(iw_cm_reject(listener.events[0].child, "no", 2), 0, "and is rejected");
+	is(iw_cm_reject(listener.events[0].child, "no", 2, 0), 0, "and is rejected");
 	is(status_of(&first, IW_CM_EVENT_CONNECT_REPLY), -ECONNREFUSED, "as the client hears");
 	iw_cm_destroy(listener.events[0].child);
 	iw_cm_destroy(listener.id);
