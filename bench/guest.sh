@@ -3,7 +3,8 @@
 # Runs in the guest: measures our library and the stock one in turn and writes one line a value,
 # "metric library value", to $OUT/raw. What the values mean is in table.awk.
 # The side that is measured runs on the library; for counts the other side is always stock.
-# Environment: ROUNDS (default 5), LOOP (connections of the rate, 500), ONLY (a regex of part names).
+# Environment: ROUNDS (default 5), LOOP (connections of the rate, 500), ONLY (a regex of part names),
+# DEVICE (siw, the default, or rxe).
 # Time limit: 2400 s
 # shellcheck disable=SC2317 # parts are called by name
 # shellcheck source-path=SCRIPTDIR source=../tests/vm/guest/lib.sh
@@ -157,7 +158,14 @@ part() {
 	ok "$1: $2 rounds, $((SECONDS - begin)) s"
 }
 
+# The other device of the same interface, instead of siw.
+use_rxe() {
+	rdma link delete siw0 && rdma link add rxe0 type rxe netdev v0 || bail "no rxe0"
+	trap 'rdma link delete rxe0; rdma link add siw0 type siw netdev v0' EXIT
+}
+
 need_our_lib
+[ "${DEVICE:-siw}" = siw ] || use_rxe
 : >"$OUT/raw"
 part first $((2 * ROUNDS + 1))
 part first_calls "$ROUNDS"
