@@ -149,8 +149,9 @@ struct iw_cm_join {
 
 struct iw_cm_event {
 	enum iw_cm_event_type type;
-	int status;		       /* 0 or negative errno */
-	uint32_t detail;	       /* the driver's own code, passed through unread */
+	int status;	 /* 0 or negative errno */
+	uint32_t detail; /* the driver's own code, passed through unread */
+	uint32_t reason; /* of a failure, as InfiniBand's CM numbers it; 0: none. Unread, too */
 	struct iw_cm_conn_param param; /* private data is valid during the handler */
 	struct iw_cm_id *child;	       /* CONNECT_REQUEST only */
 	void *membership;	       /* MULTICAST only */

@@ -117,6 +117,22 @@ Test(kevent, translate__a_reset_before_the_reply_is_a_refusal)
 	cr_assert_eq(ev.status, -ECONNRESET);
 }
 
+Test(kevent, translate__the_reason_of_infiniband)
+{
+	struct rdma_ucm_event_resp resp = response(UCMA_EVENT_REJECTED, 28);
+	struct iw_cm_event ev;
+
+	cr_assert_eq(kevent_translate(&resp, 0, &ev), 0);
+	cr_assert_eq(ev.status, -ECONNREFUSED);
+	cr_assert_eq(ev.reason, 28);
+	resp = response(UCMA_EVENT_REJECTED, -ECONNREFUSED);
+	cr_assert_eq(kevent_translate(&resp, 0, &ev), 0);
+	cr_assert_eq(ev.reason, 0);
+	resp = response(UCMA_EVENT_ESTABLISHED, 28);
+	cr_assert_eq(kevent_translate(&resp, 0, &ev), 0);
+	cr_assert_eq(ev.reason, 0);
+}
+
 Test(kevent, translate__a_request_has_no_status)
 {
 	struct rdma_ucm_event_resp resp = response(UCMA_EVENT_CONNECT_REQUEST, -EIO);

@@ -67,6 +67,12 @@ static int sane_status(const struct rdma_ucm_event_resp *resp, int failure)
 	return failure;
 }
 
+/* InfiniBand's CM tells why by a number above 0, where iWARP has an errno. */
+static uint32_t cm_reason(const struct rdma_ucm_event_resp *resp, int failure)
+{
+	return failure && (int)resp->status > 0 ? (uint32_t)resp->status : 0;
+}
+
 static void translate_param(const struct rdma_ucm_conn_param *from, bool swapped,
 			    struct iw_cm_conn_param *to)
 {
@@ -95,6 +101,7 @@ int kevent_translate(const struct rdma_ucm_event_resp *resp, unsigned int flags,
 	ev->type = flags & KEVENT_PASSIVE ? rule->passive : rule->active;
 	ev->status = sane_status(resp, rule->failure);
 	ev->detail = resp->event;
+	ev->reason = cm_reason(resp, rule->failure);
 	if (rule->has_param)
 		translate_param(&resp->param.conn, swapped, &ev->param);
 	return 0;

@@ -16,8 +16,9 @@ enum kevent_flag {
 
 /*
  * Fills @ev; its private data points into @resp. status is 0 or a negative
- * errno that fits the event, detail the kernel's number. -EPROTO: an event that
- * no id of this driver can have; @ev is untouched.
+ * errno that fits the event, detail the kernel's number, reason the status of
+ * bad news where that is positive. -EPROTO: an event that no id of this driver
+ * can have; @ev is untouched.
  */
 int kevent_translate(const struct rdma_ucm_event_resp *resp, unsigned int flags,
 		     struct iw_cm_event *ev);
