@@ -1,12 +1,13 @@
 # Real-device tests: `make check-vm` boots a guest with kernel siw (tests/vm/README.md).
 VM_CASES = tests/vm/guest/smoke.sh tests/vm/guest/clients.sh tests/vm/guest/loop.sh \
 	tests/vm/guest/netlink.sh tests/vm/guest/soft_siw.sh \
-	tests/vm/guest/soft_siw_ends.sh
+	tests/vm/guest/soft_siw_ends.sh tests/vm/guest/programs.sh
 
 EXTRA_DIST += \
 	tests/vm/README.md tests/vm/build.sh tests/vm/run.sh tests/vm/merge.sh \
 	tests/vm/initrd-init.sh tests/vm/guest/init.sh tests/vm/guest/lib.sh \
 	tests/vm/guest/soft_siw_lib.sh tests/vm/guest/clients_shared.sh \
+	tests/vm/guest/pair_lib.sh tests/vm/guest/program_cases.sh \
 	tests/vm/guest/kernel-ok.txt $(VM_CASES)
 
 # Programs for the guest, by the system's headers and librdmacm: neither our headers nor our

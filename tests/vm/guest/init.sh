@@ -63,6 +63,13 @@ network() {
 	wait_link
 }
 
+# set_device of lib.sh may have put another in its place.
+restore_device() {
+	[ ! -e /sys/class/infiniband/rxe0 ] || rdma link delete rxe0
+	[ -e "/sys/class/infiniband/$DEV" ] || rdma link add "$DEV" type siw netdev v0
+	wait_link
+}
+
 wait_link() {
 	local i
 	for ((i = 0; i < 100; i++)); do
@@ -119,6 +126,7 @@ run_script() {
 	status=$?
 	kill_leftovers
 	umount /etc/libibverbs.d 2>/dev/null # few_drivers of lib.sh
+	restore_device
 	report_kernel "$name"
 	report_cores "$name"
 	say "end $name $status $((SECONDS - start))"

@@ -219,3 +219,21 @@ few_drivers() {
 	cp /etc/libibverbs.d/{siw,rxe}.driver "$TMPDIR/drivers/"
 	mount --bind "$TMPDIR/drivers" /etc/libibverbs.d
 }
+
+# set_device siw|rxe: that driver's device, alone, serves the addresses; sets DEV and kind. The
+# guest's init puts siw0 back when the script ends.
+set_device() {
+	local i
+	[ "$1" = siw ] && kind=iwarp || kind=roce
+	[ "$DEV" != "$1"0 ] || return 0
+	rdma link delete "$DEV"
+	export DEV=$1"0"
+	rdma link add "$DEV" type "$1" netdev v0
+	for ((i = 0; i < 100; i++)); do
+		[[ $(rdma link show "$DEV/1" 2>/dev/null) != *"state ACTIVE"* ]] || return 0
+		pause 0.1
+	done
+	bail "$DEV did not become active"
+}
+# shellcheck disable=SC2034 # for the scripts
+kind=iwarp
