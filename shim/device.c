@@ -5,6 +5,7 @@
  */
 #include "shim/shim.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 
 #include "shim/provider.h"
@@ -192,12 +193,35 @@ int shim_device_get(enum iw_driver_kind kind, const struct iw_cm_addr_info *info
 	return rc;
 }
 
+int shim_device_xrcd(struct shim_device *d, struct ibv_xrcd **xrcd)
+{
+	struct ibv_xrcd_init_attr attr = {
+		.comp_mask = IBV_XRCD_INIT_ATTR_FD | IBV_XRCD_INIT_ATTR_OFLAGS,
+		.fd = -1,
+		.oflags = O_CREAT,
+	};
+	int rc = 0;
+
+	iw_lock(&devices_lock);
+	errno = 0;
+	if (!d->xrcd)
+		d->xrcd = iw_fault(IW_FAULT_SYSCALL) ? NULL : ibv_open_xrcd(d->verbs, &attr);
+	if (!d->xrcd)
+		rc = shim_errno_or(-ENOMEM);
+	else
+		*xrcd = d->xrcd;
+	iw_unlock(&devices_lock);
+	return rc;
+}
+
 static void close_if_over(struct shim_device *d)
 {
 	iw_assert_held(&devices_lock);
 	if (d->users || !d->gone || d->handed_out)
 		return;
 	TAILQ_REMOVE(&devices, d, link);
+	if (d->xrcd && ibv_close_xrcd(d->xrcd))
+		iw_info("the default XRC domain of a removed device is still in use");
 	if (d->pd && ibv_dealloc_pd(d->pd))
 		iw_info("the default PD of a removed device is still in use: not closed");
 	else

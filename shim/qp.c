@@ -7,7 +7,7 @@
 
 /* ---- completion queues */
 
-static void destroy_cq(struct ibv_cq **cq, struct ibv_comp_channel **channel)
+void shim_cq_end(struct ibv_cq **cq, struct ibv_comp_channel **channel)
 {
 	if (*cq)
 		ibv_destroy_cq(*cq);
@@ -17,8 +17,8 @@ static void destroy_cq(struct ibv_cq **cq, struct ibv_comp_channel **channel)
 	*channel = NULL;
 }
 
-static int create_cq(struct rdma_cm_id *id, uint32_t size, struct ibv_cq **cq,
-		     struct ibv_comp_channel **channel)
+int shim_cq_new(struct rdma_cm_id *id, uint32_t size, struct ibv_cq **cq,
+		struct ibv_comp_channel **channel)
 {
 	struct ibv_comp_channel *cc;
 	struct ibv_cq *c;
@@ -39,13 +39,21 @@ static int create_cq(struct rdma_cm_id *id, uint32_t size, struct ibv_cq **cq,
 	return 0;
 }
 
+/* But for that of an XRC SRQ, which goes with that. */
+static bool srq_has_cq(const struct rdma_cm_id *id)
+{
+	return ((const struct shim_id *)(const void *)id)->srq_has_cq;
+}
+
 static void destroy_cqs(struct rdma_cm_id *id)
 {
-	if (id->recv_cq && id->recv_cq != id->send_cq)
-		destroy_cq(&id->recv_cq, &id->recv_cq_channel);
-	id->recv_cq = NULL;
-	id->recv_cq_channel = NULL;
-	destroy_cq(&id->send_cq, &id->send_cq_channel);
+	if (!srq_has_cq(id)) {
+		if (id->recv_cq && id->recv_cq != id->send_cq)
+			shim_cq_end(&id->recv_cq, &id->recv_cq_channel);
+		id->recv_cq = NULL;
+		id->recv_cq_channel = NULL;
+	}
+	shim_cq_end(&id->send_cq, &id->send_cq_channel);
 }
 
 /* A queue for each direction that the program left open and that holds work. */
@@ -53,10 +61,12 @@ static int create_cqs(struct rdma_cm_id *id, const struct ibv_qp_init_attr_ex *a
 {
 	int rc = 0;
 
-	if (!attr->recv_cq && attr->cap.max_recv_wr)
-		rc = create_cq(id, attr->cap.max_recv_wr, &id->recv_cq, &id->recv_cq_channel);
+	if (attr->qp_type == IBV_QPT_XRC_RECV)
+		return 0;
+	if (!attr->recv_cq && !srq_has_cq(id) && attr->cap.max_recv_wr)
+		rc = shim_cq_new(id, attr->cap.max_recv_wr, &id->recv_cq, &id->recv_cq_channel);
 	if (!rc && !attr->send_cq && attr->cap.max_send_wr)
-		rc = create_cq(id, attr->cap.max_send_wr, &id->send_cq, &id->send_cq_channel);
+		rc = shim_cq_new(id, attr->cap.max_send_wr, &id->send_cq, &id->send_cq_channel);
 	if (rc)
 		destroy_cqs(id);
 	return rc;
@@ -96,6 +106,32 @@ static void fill_in(struct rdma_cm_id *id, struct ibv_qp_init_attr_ex *attr)
 		attr->srq = id->srq;
 }
 
+/* The target of an XRC connection has a domain, and neither PD nor queues of its own. */
+static int fill_in_target(struct shim_id *id, struct ibv_qp_init_attr_ex *attr)
+{
+	struct ibv_xrcd *xrcd;
+	int rc;
+
+	if (!attr->pd)
+		attr->comp_mask &= ~(uint32_t)IBV_QP_INIT_ATTR_PD;
+	if (attr->comp_mask & IBV_QP_INIT_ATTR_XRCD && attr->xrcd)
+		return 0;
+	rc = shim_device_xrcd(id->device, &xrcd);
+	if (rc)
+		return rc;
+	attr->comp_mask |= IBV_QP_INIT_ATTR_XRCD;
+	attr->xrcd = xrcd;
+	return 0;
+}
+
+static int prepare(struct shim_id *id, struct ibv_qp_init_attr_ex *attr)
+{
+	if (attr->qp_type == IBV_QPT_XRC_RECV)
+		return fill_in_target(id, attr);
+	fill_in(&id->id, attr);
+	return attr->send_cq ? 0 : -EINVAL;
+}
+
 static int make_qp(struct shim_id *id, struct ibv_qp_init_attr_ex *attr)
 {
 	struct ibv_qp *qp;
@@ -130,6 +166,8 @@ static void put_back(struct ibv_qp_init_attr_ex *attr, const struct ibv_qp_init_
 	attr->comp_mask = was->comp_mask;
 	if (was->comp_mask & IBV_QP_INIT_ATTR_PD)
 		attr->pd = was->pd;
+	if (was->comp_mask & IBV_QP_INIT_ATTR_XRCD)
+		attr->xrcd = was->xrcd;
 }
 
 /* On an error @attr names none of the queues that are gone again. */
@@ -146,8 +184,9 @@ static int create_qp_ex(struct shim_id *id, struct ibv_qp_init_attr_ex *attr)
 	if (rc)
 		return rc;
 	put_back(&was, attr);
-	fill_in(&id->id, attr);
-	rc = attr->send_cq ? make_qp(id, attr) : -EINVAL;
+	rc = prepare(id, attr);
+	if (!rc)
+		rc = make_qp(id, attr);
 	if (rc) {
 		put_back(attr, &was);
 		destroy_cqs(&id->id);

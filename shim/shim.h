@@ -103,6 +103,7 @@ struct shim_id {
 	TAILQ_ENTRY(shim_id) link;  /* the channel's ids; under the channel's lock */
 	struct shim_device *device; /* set once, with id.verbs */
 	struct shim_endpoint *ep;   /* NULL: not made by rdma_create_ep(), or nothing to keep */
+	bool srq_has_cq;	    /* id.recv_cq was made for the SRQ and goes with it */
 
 	struct iw_lock lock;
 	struct iw_cond acked;
@@ -260,6 +261,13 @@ int shim_event_own(struct shim_id *id, enum rdma_cm_event_type type, int status,
 void shim_event_ud(struct shim_id *id, enum rdma_cm_event_type type, const struct iw_cm_event *ev,
 		   struct shim_member *member, void *context);
 
+/* ------------------------------------------------------------------ qp.c */
+
+/* A CQ of @size entries with a channel of its own, and the end of both; NULL is none. */
+int shim_cq_new(struct rdma_cm_id *id, uint32_t size, struct ibv_cq **cq,
+		struct ibv_comp_channel **channel);
+void shim_cq_end(struct ibv_cq **cq, struct ibv_comp_channel **channel);
+
 /* ----------------------------------------------------------- multicast.c */
 
 /* MULTICAST from the core: attaches the QP and queues JOIN or ERROR. In the handler. */
@@ -328,6 +336,7 @@ struct shim_device {
 	TAILQ_ENTRY(shim_device) link;
 	struct ibv_context *verbs;
 	struct ibv_pd *pd;
+	struct ibv_xrcd *xrcd; /* opened on first need */
 	uint64_t guid;
 	int index;		 /* of RDMA netlink; -1: not known, or none of the kernel's */
 	unsigned int users;	 /* ids bound to it */
@@ -345,6 +354,8 @@ struct shim_device {
 int shim_device_get(enum iw_driver_kind kind, const struct iw_cm_addr_info *info,
 		    struct shim_device **device);
 void shim_device_put(struct shim_device *device);
+/* The default XRC domain of a device, as long as it is open. Verbs' errors. */
+int shim_device_xrcd(struct shim_device *device, struct ibv_xrcd **xrcd);
 /* The device was removed: it is closed when its last id has gone. */
 void shim_device_gone(struct shim_device *device);
 

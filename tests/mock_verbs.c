@@ -18,6 +18,7 @@ enum kind {
 	CQ,
 	QP,
 	SRQ,
+	XRCD,
 	NKINDS
 };
 
@@ -34,6 +35,7 @@ struct object {
 		struct ibv_cq cq;
 		struct ibv_qp qp;
 		struct ibv_srq srq;
+		struct ibv_xrcd xrcd;
 	} u;
 };
 
@@ -44,7 +46,11 @@ static int live[NKINDS], misuses;
 static uint32_t last_qp_num = 16;
 static int fail_with[MOCK_NCALLS];
 static unsigned int ncalls[MOCK_NCALLS];
-static bool unplugged[MOCK_NDEVICES], no_indices;
+static bool unplugged[MOCK_NDEVICES], no_indices, has_xrc;
+static struct ibv_qp_init_attr_ex last_qp;
+static union ibv_gid last_mgid;
+static uint16_t last_mlid;
+static int nattached;
 static struct ibv_device devices[MOCK_NDEVICES] = {
 	{ .name = "mock0", .transport_type = IBV_TRANSPORT_IWARP },
 	{ .name = "mock1", .transport_type = IBV_TRANSPORT_IWARP },
@@ -77,6 +83,37 @@ void mock_verbs_indices(bool known)
 	no_indices = !known;
 }
 
+void mock_verbs_xrc(bool there)
+{
+	has_xrc = there;
+}
+
+void mock_verbs_infiniband(bool infiniband)
+{
+	for (int i = 0; i < MOCK_NDEVICES; i++)
+		devices[i].transport_type = infiniband ? IBV_TRANSPORT_IB : IBV_TRANSPORT_IWARP;
+}
+
+const struct ibv_qp_init_attr_ex *mock_verbs_last_qp(void)
+{
+	return &last_qp;
+}
+
+union ibv_gid mock_verbs_last_mgid(void)
+{
+	return last_mgid;
+}
+
+uint16_t mock_verbs_last_mlid(void)
+{
+	return last_mlid;
+}
+
+int mock_verbs_attached(void)
+{
+	return __atomic_load_n(&nattached, __ATOMIC_RELAXED);
+}
+
 int mock_verbs_live(void)
 {
 	int n;
@@ -92,7 +129,7 @@ int mock_verbs_contexts(void)
 	int n;
 
 	pthread_mutex_lock(&lock);
-	n = live[CONTEXT] + live[PD];
+	n = live[CONTEXT] + live[PD] + live[XRCD];
 	pthread_mutex_unlock(&lock);
 	return n;
 }
@@ -219,26 +256,91 @@ __be64 ibv_get_device_guid(struct ibv_device *device)
 	return MOCK_GUID(device - devices);
 }
 
-static struct ibv_qp *create_qp(struct ibv_pd *pd, struct ibv_cq *send_cq, struct ibv_cq *recv_cq,
-				struct ibv_srq *srq)
+static struct ibv_qp *create_qp(struct ibv_context *context, struct ibv_qp_init_attr_ex *attr)
 {
 	struct object *o;
 
 	if (called(MOCK_CREATE_QP))
 		return NULL;
-	o = object_new(QP, pd, send_cq, recv_cq);
-	o->u.qp.context = pd->context;
-	o->u.qp.pd = pd;
-	o->u.qp.send_cq = send_cq;
-	o->u.qp.recv_cq = recv_cq;
-	o->u.qp.srq = srq;
+	o = object_new(QP, attr->pd, attr->send_cq, attr->recv_cq);
+	o->u.qp.context = context;
+	o->u.qp.pd = attr->pd;
+	o->u.qp.send_cq = attr->send_cq;
+	o->u.qp.recv_cq = attr->recv_cq;
+	o->u.qp.srq = attr->srq;
+	o->u.qp.qp_type = attr->qp_type;
 	o->u.qp.qp_num = __atomic_add_fetch(&last_qp_num, 1, __ATOMIC_RELAXED);
 	return &o->u.qp;
 }
 
 static struct ibv_qp *create_qp_ex(struct ibv_context *context, struct ibv_qp_init_attr_ex *attr)
 {
-	return create_qp(attr->pd, attr->send_cq, attr->recv_cq, attr->srq);
+	last_qp = *attr;
+	return create_qp(context, attr);
+}
+
+/* ---- XRC */
+
+static struct ibv_xrcd *open_xrcd(struct ibv_context *context, struct ibv_xrcd_init_attr *attr)
+{
+	struct object *o;
+
+	if (called(MOCK_OPEN_XRCD))
+		return NULL;
+	o = object_new(XRCD, context_base(context), NULL, NULL);
+	o->u.xrcd.context = context;
+	return &o->u.xrcd;
+}
+
+static int close_xrcd(struct ibv_xrcd *xrcd)
+{
+	int error = called(MOCK_CLOSE_XRCD);
+
+	return error ? error : object_end(xrcd, XRCD);
+}
+
+static struct ibv_srq *create_srq_ex(struct ibv_context *context, struct ibv_srq_init_attr_ex *attr)
+{
+	struct object *o;
+
+	if (called(MOCK_CREATE_SRQ_EX))
+		return NULL;
+	o = object_new(SRQ, attr->pd, attr->xrcd, attr->cq);
+	o->u.srq.context = context;
+	o->u.srq.pd = attr->pd;
+	o->u.srq.srq_context = attr->srq_context;
+	return &o->u.srq;
+}
+
+static void add_xrc(struct verbs_context *context)
+{
+	context->open_xrcd = open_xrcd;
+	context->close_xrcd = close_xrcd;
+	context->create_srq_ex = create_srq_ex;
+}
+
+/* ---- multicast */
+
+static int mcast(enum mock_call call, const union ibv_gid *gid, uint16_t lid, int by)
+{
+	int error = called(call);
+
+	if (error)
+		return error;
+	last_mgid = *gid;
+	last_mlid = lid;
+	__atomic_add_fetch(&nattached, by, __ATOMIC_RELAXED);
+	return 0;
+}
+
+int ibv_attach_mcast(struct ibv_qp *qp, const union ibv_gid *gid, uint16_t lid)
+{
+	return mcast(MOCK_ATTACH_MCAST, gid, lid, 1);
+}
+
+int ibv_detach_mcast(struct ibv_qp *qp, const union ibv_gid *gid, uint16_t lid)
+{
+	return mcast(MOCK_DETACH_MCAST, gid, lid, -1);
 }
 
 struct ibv_context *ibv_open_device(struct ibv_device *device)
@@ -250,6 +352,8 @@ struct ibv_context *ibv_open_device(struct ibv_device *device)
 	o = object_new(CONTEXT, NULL, NULL, NULL);
 	o->u.context.sz = sizeof(struct verbs_context);
 	o->u.context.create_qp_ex = create_qp_ex;
+	if (has_xrc)
+		add_xrc(&o->u.context);
 	o->u.context.context.device = device;
 	o->u.context.context.abi_compat = __VERBS_ABI_IS_EXTENDED;
 	return &o->u.context.context;
@@ -326,7 +430,13 @@ int ibv_destroy_cq(struct ibv_cq *cq)
 
 struct ibv_qp *ibv_create_qp(struct ibv_pd *pd, struct ibv_qp_init_attr *attr)
 {
-	return create_qp(pd, attr->send_cq, attr->recv_cq, attr->srq);
+	struct ibv_qp_init_attr_ex ex = { .pd = pd,
+					  .send_cq = attr->send_cq,
+					  .recv_cq = attr->recv_cq,
+					  .srq = attr->srq,
+					  .qp_type = attr->qp_type };
+
+	return create_qp(pd->context, &ex);
 }
 
 struct ibv_srq *ibv_create_srq(struct ibv_pd *pd, struct ibv_srq_init_attr *attr)

@@ -25,6 +25,11 @@ enum mock_call {
 	MOCK_DESTROY_QP,
 	MOCK_CREATE_SRQ,
 	MOCK_DESTROY_SRQ,
+	MOCK_OPEN_XRCD,
+	MOCK_CLOSE_XRCD,
+	MOCK_CREATE_SRQ_EX,
+	MOCK_ATTACH_MCAST,
+	MOCK_DETACH_MCAST,
 	MOCK_NCALLS
 };
 
@@ -37,7 +42,19 @@ void mock_verbs_plug(int device, bool there);
 /* Whether libibverbs tells indices (-1 otherwise, as for old kernels). */
 void mock_verbs_indices(bool known);
 
-/* Objects alive: QPs, SRQs, CQs, completion channels; contexts and PDs. */
+/* Whether devices opened from now on have XRC; not at first. */
+void mock_verbs_xrc(bool there);
+/* Of InfiniBand all devices, or of iWARP as at first. */
+void mock_verbs_infiniband(bool infiniband);
+/* What the last QP was made of by ibv_create_qp_ex(). */
+const struct ibv_qp_init_attr_ex *mock_verbs_last_qp(void);
+/* Of the last attach or detach. */
+union ibv_gid mock_verbs_last_mgid(void);
+uint16_t mock_verbs_last_mlid(void);
+/* Groups that QPs are attached to. */
+int mock_verbs_attached(void);
+
+/* Objects alive: QPs, SRQs, CQs, completion channels; contexts, PDs and domains. */
 int mock_verbs_live(void);
 int mock_verbs_contexts(void);
 /* Destroyed twice, in the wrong order or never made. */
