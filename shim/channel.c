@@ -10,6 +10,7 @@
 #include "shim/choose.h"
 #include "shim/shim.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -96,74 +97,6 @@ int shim_channel_new(struct shim_channel **channel)
 	return 0;
 }
 
-static struct shim_id *first_id(struct shim_channel *c)
-{
-	struct shim_id *id;
-
-	iw_lock(&c->lock);
-	id = TAILQ_FIRST(&c->ids);
-	iw_unlock(&c->lock);
-	return id;
-}
-
-/*
- * The ids that are still there lose their connections, and then, when no
- * handler of theirs can want it any more, their channel.
- */
-static void orphan_ids(struct shim_channel *c)
-{
-	struct shim_id *id;
-
-	while ((id = first_id(c))) {
-		shim_id_detach(id);
-		iw_lock(&c->lock);
-		TAILQ_REMOVE(&c->ids, id, link);
-		iw_unlock(&c->lock);
-		id->channel = NULL;
-		id->id.channel = NULL;
-	}
-}
-
-/* A request that is dropped takes its child along: what the child owns goes first. */
-static void drop_queue(struct shim_channel *c)
-{
-	struct shim_event *ev, *next;
-
-	TAILQ_FOREACH_SAFE (ev, &c->queue, link, next) {
-		if (ev->ev.event == RDMA_CM_EVENT_CONNECT_REQUEST)
-			continue;
-		TAILQ_REMOVE(&c->queue, ev, link);
-		shim_event_drop(ev);
-	}
-	while ((ev = TAILQ_FIRST(&c->queue))) {
-		TAILQ_REMOVE(&c->queue, ev, link);
-		shim_event_drop(ev);
-	}
-}
-
-/*
- * In a forked child of a parent's channel, too: its copy of the kernel's file
- * would keep the connections alive after the parent.
- */
-static void close_all(struct shim_channel *c)
-{
-	for (int kind = 0; kind < IW_DRIVER_NKINDS; kind++)
-		if (c->sources[kind])
-			iw_driver_get(kind)->source_close(c->sources[kind]);
-	close(c->wake_fd);
-	close(c->ch.fd);
-}
-
-void shim_channel_free(struct shim_channel *c)
-{
-	c->magic = 0;
-	orphan_ids(c);
-	drop_queue(c);
-	close_all(c);
-	iw_lock_fini(&c->lock);
-	free(c);
-}
-
 static struct iw_source *peek_source(struct shim_channel *c, enum iw_driver_kind kind)
 {
 	return __atomic_load_n(&c->sources[kind], __ATOMIC_ACQUIRE);
@@ -231,7 +164,7 @@ static void channel_unsignal(struct shim_channel *c)
 	int cancel;
 
 	iw_assert_held(&c->lock);
-	if (!c->signalled)
+	if (!c->signalled || shim_readers_ended(&c->readers))
 		return;
 	c->signalled = false;
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
@@ -269,14 +202,17 @@ void shim_channel_purge(struct shim_channel *c, struct shim_id *id, struct shim_
 /*
  * Takes the first event and charges it to its owner, in one step, so that a
  * destroy sees it either queued or handed out. What stays behind is signalled:
- * this thread leaves.
+ * this thread leaves. -ESHUTDOWN: the channel is being destroyed.
  */
-static struct shim_event *channel_pop(struct shim_channel *c)
+static int channel_pop(struct shim_channel *c, struct shim_event **event)
 {
-	struct shim_event *ev;
+	struct shim_event *ev = NULL;
+	bool ended;
 
 	iw_lock(&c->lock);
-	ev = TAILQ_FIRST(&c->queue);
+	ended = shim_readers_ended(&c->readers);
+	if (!ended)
+		ev = TAILQ_FIRST(&c->queue);
 	if (ev) {
 		TAILQ_REMOVE(&c->queue, ev, link);
 		shim_event_hand_out(ev);
@@ -286,7 +222,8 @@ static struct shim_event *channel_pop(struct shim_channel *c)
 	else if (!c->signalled)
 		channel_signal(c);
 	iw_unlock(&c->lock);
-	return ev;
+	*event = ev;
+	return ended ? -ESHUTDOWN : ev ? 0 : -EAGAIN;
 }
 
 /*
@@ -363,17 +300,33 @@ static void channel_learn(struct shim_channel *c, int by)
 		__atomic_store_n(&c->wait_credit, credit, __ATOMIC_RELAXED);
 }
 
-int shim_channel_get(struct shim_channel *c, int cancel, struct shim_event **event)
+static void leave_cancelled(void *arg)
 {
-	bool may_wait_first = channel_should_wait(c);
-	struct shim_event *ev;
+	struct shim_channel *c = arg;
+
+	shim_readers_leave(&c->readers, false);
+}
+
+static int channel_wait(struct shim_channel *c, int cancel)
+{
 	int rc;
 
-	while (!(ev = channel_pop(c))) {
+	pthread_cleanup_push(leave_cancelled, c);
+	rc = shim_wait(c->ch.fd, cancel);
+	pthread_cleanup_pop(0);
+	return rc;
+}
+
+static int channel_get(struct shim_channel *c, int cancel, struct shim_event **event)
+{
+	bool may_wait_first = channel_should_wait(c);
+	int rc;
+
+	while ((rc = channel_pop(c, event)) == -EAGAIN) {
 		if (may_wait_first) {
 			may_wait_first = false;
 			channel_learn(c, 1);
-			rc = shim_wait(c->ch.fd, cancel);
+			rc = channel_wait(c, cancel);
 			if (rc && rc != -EAGAIN)
 				return rc;
 		}
@@ -383,12 +336,119 @@ int shim_channel_get(struct shim_channel *c, int cancel, struct shim_event **eve
 		if (rc != -EAGAIN)
 			return rc;
 		channel_learn(c, -3);
-		rc = shim_wait(c->ch.fd, cancel);
+		rc = channel_wait(c, cancel);
 		if (rc)
 			return rc;
 	}
-	*event = ev;
-	return 0;
+	return rc;
+}
+
+/* Whoever meets the end of the channel here blocks as if it had no events, as with the kernel's. */
+static int leave_ended(struct shim_channel *c, int cancel)
+{
+	int flags = fcntl(c->ch.fd, F_GETFL);
+
+	shim_readers_leave_ended(&c->readers);
+	if (flags < 0 || flags & O_NONBLOCK)
+		return -EBADF;
+	return shim_park(cancel);
+}
+
+int shim_channel_get(struct shim_channel *c, int cancel, struct shim_event **event)
+{
+	int rc = -ESHUTDOWN;
+
+	if (shim_readers_enter(&c->readers))
+		rc = channel_get(c, cancel, event);
+	if (rc == -ESHUTDOWN)
+		return leave_ended(c, cancel);
+	shim_readers_leave(&c->readers, !rc);
+	return rc;
+}
+
+static struct shim_id *first_id(struct shim_channel *c)
+{
+	struct shim_id *id;
+
+	iw_lock(&c->lock);
+	id = TAILQ_FIRST(&c->ids);
+	iw_unlock(&c->lock);
+	return id;
+}
+
+/*
+ * The ids that are still there lose their connections, and then, when no
+ * handler of theirs can want it any more, their channel.
+ */
+static void orphan_ids(struct shim_channel *c)
+{
+	struct shim_id *id;
+
+	while ((id = first_id(c))) {
+		shim_id_detach(id);
+		iw_lock(&c->lock);
+		TAILQ_REMOVE(&c->ids, id, link);
+		iw_unlock(&c->lock);
+		id->channel = NULL;
+		id->id.channel = NULL;
+	}
+}
+
+/* A request that is dropped takes its child along: what the child owns goes first. */
+static void drop_queue(struct shim_channel *c)
+{
+	struct shim_event *ev, *next;
+
+	TAILQ_FOREACH_SAFE (ev, &c->queue, link, next) {
+		if (ev->ev.event == RDMA_CM_EVENT_CONNECT_REQUEST)
+			continue;
+		TAILQ_REMOVE(&c->queue, ev, link);
+		shim_event_drop(ev);
+	}
+	while ((ev = TAILQ_FIRST(&c->queue))) {
+		TAILQ_REMOVE(&c->queue, ev, link);
+		shim_event_drop(ev);
+	}
+}
+
+/*
+ * In a forked child of a parent's channel, too: its copy of the kernel's file
+ * would keep the connections alive after the parent.
+ */
+static void close_all(struct shim_channel *c)
+{
+	for (int kind = 0; kind < IW_DRIVER_NKINDS; kind++)
+		if (c->sources[kind])
+			iw_driver_get(kind)->source_close(c->sources[kind]);
+	close(c->wake_fd);
+	close(c->ch.fd);
+}
+
+/* From here on nobody is given an event, and who waits on the descriptor wakes up. */
+static bool end_readers(struct shim_channel *c)
+{
+	iw_lock(&c->lock);
+	if (shim_readers_end(&c->readers))
+		channel_signal(c);
+	iw_unlock(&c->lock);
+	return shim_readers_left(&c->readers);
+}
+
+/* What a reader inside may use goes once it has left; if it does not leave, it stays. */
+void shim_channel_free(struct shim_channel *c)
+{
+	bool left = end_readers(c);
+
+	c->magic = 0;
+	orphan_ids(c);
+	drop_queue(c);
+	close_all(c);
+	if (!left || !shim_readers_left(&c->readers)) {
+		iw_warn("a thread does not leave rdma_get_cm_event: its channel's memory is lost");
+		return;
+	}
+	iw_lock_fini(&c->lock);
+	free(c);
 }
 
 IW_EXPORT struct rdma_event_channel *rdma_create_event_channel(void)
@@ -415,6 +475,9 @@ IW_EXPORT void rdma_destroy_event_channel(struct rdma_event_channel *channel)
 		close_all(c);
 		return;
 	}
-	if (!rc)
-		shim_channel_free(c);
+	if (rc)
+		return;
+	end_readers(c);
+	shim_readers_await_return(&c->readers);
+	shim_channel_free(c);
 }

@@ -383,10 +383,10 @@ static void complain(struct shim_id *id, const char *who)
 
 void shim_id_wait_acked(struct shim_id *id, const char *who)
 {
-	bool patient = true;
+	bool patient = true, waited = false;
 
 	iw_lock(&id->lock);
-	while (!TAILQ_EMPTY(&id->unacked)) {
+	for (; !TAILQ_EMPTY(&id->unacked); waited = true) {
 		if (!patient) {
 			iw_cond_wait(&id->acked, &id->lock);
 			continue;
@@ -396,6 +396,8 @@ void shim_id_wait_acked(struct shim_id *id, const char *who)
 			complain(id, who);
 	}
 	iw_unlock(&id->lock);
+	if (waited && id->channel)
+		shim_readers_acked(&id->channel->readers);
 }
 
 static void drop_unread(struct shim_id *id)

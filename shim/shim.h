@@ -136,9 +136,16 @@ struct shim_id {
 };
 TAILQ_HEAD(shim_id_list, shim_id);
 
+/* Who is inside of a channel's rdma_get_cm_event(3). All atomic; see readers.c. */
+struct shim_readers {
+	unsigned int word;
+	iw_thread_id away; /* was the last to get an event, and has not come back; 0: nobody */
+	uint64_t since;	   /* when it got it, or when its acknowledgement was waited for; ms */
+};
+
 /*
- * @lock protects: the queue, signalled, the sources, the list of ids.
- * Descriptors are constant from creation on.
+ * @lock protects: the queue, signalled, the sources, the list of ids, and the
+ * step from readers to no readers. Descriptors are constant from creation on.
  */
 struct shim_channel {
 	struct rdma_event_channel ch; /* fd: an epoll descriptor over all below */
@@ -146,6 +153,7 @@ struct shim_channel {
 	unsigned int generation;
 	int wake_fd;	 /* eventfd: readable while events wait that no source shows */
 	int wait_credit; /* see channel_should_wait(); atomic, a hint only */
+	struct shim_readers readers;
 
 	struct iw_lock lock;
 	struct shim_event_list queue;
@@ -202,7 +210,10 @@ unsigned int shim_generation(void);
 /* NULL, foreign or dead: -EINVAL; of the parent process: -EACCES. */
 int shim_channel_check(struct rdma_event_channel *ch, struct shim_channel **channel);
 int shim_channel_new(struct shim_channel **channel);
-/* Ends all that is left on it; the ids survive as empty shells. */
+/*
+ * Ends all that is left on it; the ids survive as empty shells. Threads inside
+ * of shim_channel_get() leave it first and block for good.
+ */
 void shim_channel_free(struct shim_channel *channel);
 /* The channel's source of @kind, opened on first need. */
 int shim_channel_source(struct shim_channel *channel, enum iw_driver_kind kind,
@@ -212,6 +223,8 @@ void shim_channel_queue(struct shim_channel *channel, struct shim_event *event);
 /*
  * Blocks as rdma_get_cm_event(3) does, by the O_NONBLOCK of the channel's fd.
  * The calling thread's cancellation is disabled; while it blocks, @cancel.
+ * On a channel that is destroyed meanwhile it blocks until the process ends, or
+ * until a signal that wants no restart: -EBADF, as at once with O_NONBLOCK.
  */
 int shim_channel_get(struct shim_channel *channel, int cancel, struct shim_event **event);
 /* Reads all that the sources hold into the queue. */
@@ -229,6 +242,31 @@ void shim_channel_purge(struct shim_channel *channel, struct shim_id *id,
  * state of cancellation is @cancel while it blocks and disabled afterwards.
  */
 int shim_wait(int fd, int cancel);
+/* Blocks in the same way for nothing; -EBADF once a signal wants no restart. */
+int shim_park(int cancel);
+
+/* ------------------------------------------------------------- readers.c */
+
+/*
+ * Every thread that reads the channel enters and then leaves once. False: the
+ * channel is being destroyed, and is left by shim_readers_leave_ended().
+ */
+bool shim_readers_enter(struct shim_readers *readers);
+void shim_readers_leave(struct shim_readers *readers, bool with_event);
+/* The channel is the destroyer's alone from here on. */
+void shim_readers_leave_ended(struct shim_readers *readers);
+/* Whoever was given an event last may go on only now. */
+void shim_readers_acked(struct shim_readers *readers);
+bool shim_readers_ended(const struct shim_readers *readers);
+/* Begins the end; true: some thread is inside and has to be woken. */
+bool shim_readers_end(struct shim_readers *readers);
+/* Waits until nobody is inside. False: somebody does not leave. */
+bool shim_readers_left(const struct shim_readers *readers);
+/*
+ * If another thread was given an event a moment ago and is not back, waits a
+ * little: it is about to ask for the next.
+ */
+void shim_readers_await_return(const struct shim_readers *readers);
 
 /* --------------------------------------------------------------- event.c */
 

@@ -29,3 +29,15 @@ int shim_wait(int fd, int cancel)
 		return -errno;
 	return pfd.revents & POLLNVAL ? -EBADF : 0;
 }
+
+int shim_park(int cancel)
+{
+	int n;
+
+	do {
+		pthread_setcancelstate(cancel, NULL);
+		n = poll(NULL, 0, -1);
+		pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+	} while (n < 0 && errno == EINTR && iw_may_restart());
+	return -EBADF;
+}

@@ -48,7 +48,6 @@ line_to_tap() {
 	ok:* | XPASS:*) ok "$1 $2 $name $rest" ;;
 	FAIL:* | xfail:*)
 		reason_of "$2" "$name"
-		rping_race "$work/$1-$2/$name".*
 		not_ok "$1 $2 $name $rest"
 		;;
 	skip:*) skip "$1 $2 $name" "$rest" ;;

@@ -35,11 +35,6 @@ skip() {
 	echo "ok $tests - $1 # SKIP $2"
 	reason=''
 }
-# rping_race FILE...: sets reason if rping's thread asked a channel that its main thread destroyed.
-rping_race() {
-	grep -qs 'rdma_get_cm_event: Bad file descriptor' "$@" &&
-		reason="rping uses a channel that it has destroyed"
-}
 chosen() {
 	[ -z "$only" ] || [[ $1 =~ $only ]]
 }
