@@ -11,18 +11,11 @@
 /* What one step of an active endpoint may take; rdma_create_ep(3) has no say. */
 #define STEP_MS 2000
 
-static bool is_xrc(int qp_type)
-{
-	return qp_type == IBV_QPT_XRC_SEND || qp_type == IBV_QPT_XRC_RECV;
-}
-
 static int check_info(const struct rdma_addrinfo *info)
 {
-	if (is_xrc(info->ai_qp_type))
-		return -EOPNOTSUPP;
 	if (info->ai_connect_len && !info->ai_connect)
 		return -EINVAL;
-	return info->ai_route_len ? -EINVAL : 0; /* a path of InfiniBand's */
+	return info->ai_route_len && !info->ai_route ? -EINVAL : 0;
 }
 
 /* What the endpoint brings to later calls, if anything. */
@@ -40,8 +33,7 @@ static int keep_connect_data(struct shim_id *id, const struct rdma_addrinfo *inf
 	return 0;
 }
 
-static int keep_qp_attr(struct shim_id *id, struct ibv_pd *pd, const struct ibv_qp_init_attr *attr,
-			int qp_type)
+static int keep_qp_attr(struct shim_id *id, struct ibv_pd *pd, const struct ibv_qp_init_attr *attr)
 {
 	if (!attr)
 		return 0;
@@ -51,7 +43,7 @@ static int keep_qp_attr(struct shim_id *id, struct ibv_pd *pd, const struct ibv_
 	id->ep->has_attr = true;
 	id->ep->pd = pd;
 	id->ep->attr = *attr;
-	id->ep->attr.qp_type = (enum ibv_qp_type)qp_type;
+	id->ep->attr.qp_type = id->id.qp_type;
 	return 0;
 }
 
@@ -59,9 +51,18 @@ static int keep_qp_attr(struct shim_id *id, struct ibv_pd *pd, const struct ibv_
 static int passive(struct shim_id *id, const struct rdma_addrinfo *info, struct ibv_pd *pd,
 		   const struct ibv_qp_init_attr *attr)
 {
-	int rc = keep_qp_attr(id, pd, attr, info->ai_qp_type);
+	int rc = keep_qp_attr(id, pd, attr);
 
 	return rc ? shim_return(rc) : rdma_bind_addr(&id->id, info->ai_src_addr);
+}
+
+/* A path that the address came with need not be looked for. */
+static int find_route(struct rdma_cm_id *id, const struct rdma_addrinfo *info)
+{
+	if (!info->ai_route_len)
+		return rdma_resolve_route(id, STEP_MS);
+	return rdma_set_option(id, RDMA_OPTION_IB, RDMA_OPTION_IB_PATH, info->ai_route,
+			       info->ai_route_len);
 }
 
 static int active(struct shim_id *id, const struct rdma_addrinfo *info, struct ibv_pd *pd,
@@ -74,11 +75,11 @@ static int active(struct shim_id *id, const struct rdma_addrinfo *info, struct i
 		return shim_return(rc);
 	if (rdma_resolve_addr(pub, info->ai_src_addr, info->ai_dst_addr, STEP_MS))
 		return -1;
-	if (rdma_resolve_route(pub, STEP_MS))
+	if (find_route(pub, info))
 		return -1;
 	if (!attr)
 		return 0;
-	attr->qp_type = (enum ibv_qp_type)info->ai_qp_type;
+	attr->qp_type = id->id.qp_type;
 	return rdma_create_qp(pub, pd, attr);
 }
 
@@ -94,6 +95,8 @@ IW_EXPORT int rdma_create_ep(struct rdma_cm_id **id, struct rdma_addrinfo *res, 
 	if (rdma_create_id(NULL, &made, NULL, (enum rdma_port_space)res->ai_port_space))
 		return -1;
 	priv = (struct shim_id *)(void *)made;
+	if (res->ai_qp_type)
+		made->qp_type = (enum ibv_qp_type)res->ai_qp_type; /* as verbs will judge */
 	rc = res->ai_flags & RAI_PASSIVE ? passive(priv, res, pd, qp_init_attr)
 					 : active(priv, res, pd, qp_init_attr);
 	if (rc) {
@@ -147,6 +150,7 @@ static int get_request(struct shim_id *listener, struct rdma_cm_id **id)
 	}
 	child = event->ev.id;
 	child->event = &event->ev;
+	child->qp_type = listener->id.qp_type; /* which XRC has from the address */
 	rc = give_qp(listener, child);
 	if (rc) {
 		rdma_destroy_id(child); /* refuses the request */

@@ -3,6 +3,7 @@
  * Options of an id. The driver holds them and judges when they may change; until
  * an id has a driver, and for when it gets another, they are kept here.
  */
+#include <infiniband/sa.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -17,8 +18,6 @@ static const uint8_t lengths[SHIM_OPTIONS] = {
 
 static int check(const struct shim_id *id, int level, int name, size_t len)
 {
-	if (level == RDMA_OPTION_IB && name == RDMA_OPTION_IB_PATH)
-		return -EINVAL; /* an InfiniBand path needs a device that is known */
 	if (level != RDMA_OPTION_ID || name < 0 || name >= SHIM_OPTIONS)
 		return -ENOSYS;
 	if (len != lengths[name])
@@ -66,12 +65,50 @@ int shim_options_replay(struct shim_id *id, struct iw_cm_id *cm)
 	return rc;
 }
 
+/*
+ * Stands for rdma_resolve_route(3): ADDR_RESOLVED -> ROUTE_QUERY, and
+ * ROUTE_RESOLVED follows. iWARP has no paths, and its driver none to set.
+ */
+static int set_path(struct shim_id *id, const void *val, size_t len)
+{
+	struct iw_cm_id *cm = shim_id_cm(id);
+	const bool sync = id->sync;
+	int rc;
+
+	if (!len || len % sizeof(struct ibv_path_data))
+		return -EINVAL;
+	if (!val)
+		return -EFAULT;
+	if (!cm || !id->id.verbs || id->id.verbs->device->transport_type == IBV_TRANSPORT_IWARP)
+		return -EINVAL;
+	rc = shim_events_promise(id, 1);
+	if (rc)
+		return rc;
+	if (!shim_id_move(id, SHIM_ADDR_RESOLVED, SHIM_ROUTE_QUERY)) {
+		rc = -EINVAL;
+		goto unpromise;
+	}
+	rc = iw_cm_set_option(cm, RDMA_OPTION_IB, RDMA_OPTION_IB_PATH, val, len);
+	if (rc)
+		goto back;
+	return sync ? shim_complete(id, RDMA_CM_EVENT_ROUTE_RESOLVED) : 0;
+
+back:
+	shim_id_set_state(id, SHIM_ADDR_RESOLVED);
+unpromise:
+	shim_events_unpromise(id, 1);
+	return rc;
+}
+
 static int set_option(struct shim_id *id, int level, int name, const void *val, size_t len)
 {
 	struct iw_cm_id *cm = shim_id_cm(id);
 	struct shim_option option;
-	int rc = check(id, level, name, len);
+	int rc;
 
+	if (level == RDMA_OPTION_IB && name == RDMA_OPTION_IB_PATH)
+		return set_path(id, val, len);
+	rc = check(id, level, name, len);
 	/* What the driver judges it judges alone. */
 	if (rc)
 		return cm ? iw_cm_set_option(cm, level, name, val, len) : rc;

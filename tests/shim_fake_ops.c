@@ -216,6 +216,8 @@ static int op_set_option(struct iw_cm_id *cm, void *drv, int level, int name, co
 
 	if (rc)
 		return rc;
+	if (level == RDMA_OPTION_IB)
+		return op_resolve_route(cm, drv, 1); /* a path that is told needs no search */
 	pthread_mutex_lock(&fake_lock);
 	if (!level && name == RDMA_OPTION_ID_REUSEADDR)
 		f->reuse = true;

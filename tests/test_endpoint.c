@@ -117,16 +117,14 @@ Test(endpoint, create__bad_arguments)
 	rai.ai_port_space = 7;
 	fails_with(EINVAL, rdma_create_ep(&id, &rai, NULL, &attr));
 	rai = info(false);
-	rai.ai_qp_type = IBV_QPT_XRC_SEND;
-	fails_with(EOPNOTSUPP, rdma_create_ep(&id, &rai, NULL, &attr));
-	rai = info(false);
 	rai.ai_connect_len = 252;
 	fails_with(EINVAL, rdma_create_ep(&id, &rai, NULL, &attr));
 	rai.ai_connect = &attr;
 	fails_with(EINVAL, rdma_create_ep(&id, &rai, NULL, &attr));
 	rai = info(false);
-	rai.ai_route = &attr; /* an InfiniBand path */
-	rai.ai_route_len = 8;
+	rai.ai_route_len = sizeof(struct ibv_path_data);
+	fails_with(EINVAL, rdma_create_ep(&id, &rai, NULL, &attr));
+	rai.ai_route = &(struct ibv_path_data){ .flags = 0 }; /* of no use on iWARP */
 	fails_with(EINVAL, rdma_create_ep(&id, &rai, NULL, &attr));
 	rdma_destroy_ep(NULL);
 	util_all_gone();
@@ -173,6 +171,98 @@ Test(endpoint, create__each_fault)
 		rdma_destroy_ep(id);
 		util_all_gone();
 	}
+}
+
+/* ---- other transports */
+
+Test(endpoint, active__the_route_of_the_address_counts)
+{
+	struct ibv_path_data route[2] = { { .flags = 0 } };
+	struct ibv_qp_init_attr attr = util_qp_attr();
+	struct rdma_addrinfo rai = info(false);
+	struct rdma_cm_id *id;
+
+	mock_verbs_infiniband(true);
+	rai.ai_route = route;
+	rai.ai_route_len = sizeof(route) - 1;
+	fails_with(EINVAL, rdma_create_ep(&id, &rai, NULL, &attr));
+	rai.ai_route_len = sizeof(route);
+	fake_fail(FAKE_SET_OPTION, -EHOSTDOWN);
+	fails_with(EHOSTDOWN, rdma_create_ep(&id, &rai, NULL, &attr));
+	fake_fail(FAKE_ROUTE_EVENT, -ENETDOWN);
+	fails_with(ENETDOWN, rdma_create_ep(&id, &rai, NULL, &attr));
+	succeeds(rdma_create_ep(&id, &rai, NULL, &attr));
+	cr_assert_eq(fake_calls(FAKE_SET_OPTION), 3);
+	cr_assert_eq(id->event->event, RDMA_CM_EVENT_ROUTE_RESOLVED);
+	cr_assert_not_null(id->qp);
+	rdma_destroy_ep(id);
+	util_all_gone();
+}
+
+Test(endpoint, active__the_type_of_the_address_counts)
+{
+	const int types[] = { IBV_QPT_RC, IBV_QPT_UD, IBV_QPT_XRC_SEND };
+	struct ibv_qp_init_attr attr;
+	struct rdma_addrinfo rai = info(false);
+	struct rdma_cm_id *id;
+
+	for (size_t i = 0; i < IW_ARRAY_SIZE(types); i++) {
+		attr = util_qp_attr();
+		rai.ai_qp_type = types[i];
+		rai.ai_port_space = types[i] == IBV_QPT_UD ? RDMA_PS_UDP : RDMA_PS_IB;
+		succeeds(rdma_create_ep(&id, &rai, NULL, &attr));
+		cr_assert_eq((int)id->qp_type, types[i]);
+		cr_assert_eq((int)id->qp->qp_type, types[i]);
+		cr_assert_eq((int)attr.qp_type, types[i]);
+		rdma_destroy_ep(id);
+	}
+	attr = util_qp_attr();
+	rai.ai_qp_type = IBV_QPT_XRC_RECV; /* needs a domain, which the device has not */
+	fails_with(EOPNOTSUPP, rdma_create_ep(&id, &rai, NULL, &attr));
+	rai.ai_qp_type = IBV_QPT_DRIVER;
+	mock_verbs_fail(MOCK_CREATE_QP, EOPNOTSUPP);
+	fails_with(EOPNOTSUPP, rdma_create_ep(&id, &rai, NULL, &attr));
+	util_all_gone();
+}
+
+Test(endpoint, active__the_queues_of_the_program)
+{
+	struct ibv_qp_init_attr attr = util_qp_attr();
+	struct rdma_cm_id *first = connecting(NULL), *id;
+	struct ibv_cq *cq = ibv_create_cq(first->verbs, 9, NULL, NULL, 0);
+
+	attr.send_cq = attr.recv_cq = cq;
+	id = connecting(&attr);
+	cr_assert_eq(id->qp->recv_cq, cq);
+	cr_assert_null(id->recv_cq);
+	rdma_destroy_ep(id);
+	cr_assert_eq(ibv_destroy_cq(cq), 0);
+	rdma_destroy_ep(first);
+	util_all_gone();
+}
+
+Test(endpoint, request__the_child_of_an_xrc_listener, .timeout = 30)
+{
+	struct ibv_qp_init_attr attr = util_qp_attr(), mine = util_qp_attr();
+	struct rdma_cm_id *listener, *id, *child;
+	struct rdma_addrinfo rai = info(true);
+	struct later *l;
+
+	mock_verbs_xrc(true);
+	rai.ai_qp_type = IBV_QPT_XRC_RECV;
+	rai.ai_port_space = RDMA_PS_IB;
+	succeeds(rdma_create_ep(&listener, &rai, NULL, &attr));
+	succeeds(rdma_listen(listener, 4));
+	id = connecting(&mine);
+	l = util_later(connect_later, id);
+	succeeds(rdma_get_request(listener, &child));
+	cr_assert_eq(child->qp_type, IBV_QPT_XRC_RECV);
+	cr_assert_eq(child->qp->qp_type, IBV_QPT_XRC_RECV);
+	rdma_destroy_ep(child);
+	cr_assert_eq((long)util_join(l), -1);
+	rdma_destroy_ep(listener);
+	rdma_destroy_ep(id);
+	util_all_gone();
 }
 
 /* ---- requests */

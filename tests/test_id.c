@@ -141,6 +141,63 @@ Test(id, set_option__the_driver_judges)
 	util_all_gone();
 }
 
+static int set_path(struct rdma_cm_id *id, size_t len)
+{
+	struct ibv_path_data path[2] = { { .flags = 0 } };
+
+	return rdma_set_option(id, RDMA_OPTION_IB, RDMA_OPTION_IB_PATH, path, len);
+}
+
+Test(id, set_option__a_path_stands_for_resolving_one)
+{
+	const size_t one = sizeof(struct ibv_path_data);
+	struct rdma_event_channel *ch = util_channel();
+	struct rdma_cm_id *id = util_id(ch);
+
+	fails_with(EINVAL, set_path(id, one)); /* no driver yet */
+	succeeds(util_resolve(id, PORT));
+	cr_assert_eq(util_expect(ch, RDMA_CM_EVENT_ADDR_RESOLVED), 0);
+	fails_with(EINVAL, set_path(id, one)); /* iWARP */
+	mock_verbs_infiniband(true);
+	fails_with(EINVAL, set_path(id, 0));
+	fails_with(EINVAL, set_path(id, one + 1));
+	fails_with(EFAULT, rdma_set_option(id, RDMA_OPTION_IB, RDMA_OPTION_IB_PATH, NULL, one));
+	fake_fail(FAKE_SET_OPTION, -EIO);
+	fails_with(EIO, set_path(id, one));
+	fake_fail(FAKE_ROUTE_EVENT, -EHOSTDOWN);
+	succeeds(set_path(id, one));
+	fails_with(EINVAL, set_path(id, one)); /* one at a time */
+	cr_assert_eq(util_expect(ch, RDMA_CM_EVENT_ROUTE_ERROR), -EHOSTDOWN);
+	succeeds(set_path(id, 2 * one));
+	cr_assert_eq(util_expect(ch, RDMA_CM_EVENT_ROUTE_RESOLVED), 0);
+	fails_with(EINVAL, set_path(id, one));
+	fails_with(EINVAL, rdma_resolve_route(id, 1));
+	util_destroy(id);
+	rdma_destroy_event_channel(ch);
+	util_all_gone();
+}
+
+Test(id, set_option__no_memory_for_the_event_of_a_path)
+{
+	struct rdma_event_channel *ch = util_channel();
+	struct rdma_cm_id *id = util_id(ch);
+
+	mock_verbs_infiniband(true);
+	succeeds(util_resolve(id, PORT));
+	cr_assert_eq(util_expect(ch, RDMA_CM_EVENT_ADDR_RESOLVED), 0);
+	for (int i = 0; i < SHIM_OWN_EVENTS; i++)
+		cr_assert_eq(shim_events_promise((struct shim_id *)id, 1), 0);
+	iw_fault_arm(IW_FAULT_ALLOC, 1);
+	fails_with(ENOMEM, set_path(id, sizeof(struct ibv_path_data)));
+	iw_fault_arm(0, 0);
+	shim_events_unpromise((struct shim_id *)id, SHIM_OWN_EVENTS);
+	succeeds(set_path(id, sizeof(struct ibv_path_data)));
+	cr_assert_eq(util_expect(ch, RDMA_CM_EVENT_ROUTE_RESOLVED), 0);
+	util_destroy(id);
+	rdma_destroy_event_channel(ch);
+	util_all_gone();
+}
+
 Test(id, set_option__before_there_is_a_driver)
 {
 	struct rdma_event_channel *ch = util_channel();
