@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
  * rdma_getaddrinfo(): getaddrinfo(3) in terms of QP types and port spaces. It
- * needs no device and no id. Routes are InfiniBand's and not looked up; GIDs as
- * node names are refused with EAI_FAMILY.
+ * needs no device and no id. Routes are not looked up; those of the hints are
+ * handed on.
  *
  * EAI_* codes are negative numbers and overlap negated errnos, so functions here
  * return what rdma_getaddrinfo() returns: 0, EAI_*, or -1 with errno.
  */
+#include <arpa/inet.h>
+#include <endian.h>
 #include <errno.h>
+#include <infiniband/ib.h>
 #include <netdb.h>
 #include <rdma/rdma_cma.h>
 #include <stdbool.h>
@@ -15,11 +18,8 @@
 #include <string.h>
 
 #include "base/fault.h"
+#include "shim/addrinfo.h"
 #include "shim/export.h"
-
-#ifndef AF_IB
-#define AF_IB 27
-#endif
 
 #define RAI_KNOWN (RAI_PASSIVE | RAI_NUMERICHOST | RAI_NOROUTE | RAI_FAMILY | RAI_SA | RAI_DNS)
 
@@ -78,7 +78,11 @@ static int check_hints(const struct rdma_addrinfo *hints)
 		errno = EINVAL; /* EAI_BADFLAGS is -1, and -1 has an errno */
 		return EAI_BADFLAGS;
 	}
-	/* A subnet administrator is asked through an id: rdma_resolve_addrinfo(). */
+	/*
+	 * A subnet administrator is asked through an id, and by a command that
+	 * kernels before 6.18 have not and no driver of ours has: also with
+	 * RAI_DNS or a node, which rdma_resolve_addrinfo(3) rules out.
+	 */
 	if (hints->ai_flags & RAI_SA)
 		return fail(EOPNOTSUPP);
 	if ((type == IBV_QPT_UD && ps == RDMA_PS_TCP) ||
@@ -112,8 +116,8 @@ static void set_type(struct rdma_addrinfo *rai, const struct rdma_addrinfo *hint
 		rai->ai_port_space = datagram ? RDMA_PS_UDP : RDMA_PS_TCP;
 }
 
-/* With neither node nor service the hints are the answer. */
-static int copy_hints(struct rdma_addrinfo *rai, const struct rdma_addrinfo *hints)
+/* All that points elsewhere, and its length. */
+static int copy_pointers(struct rdma_addrinfo *rai, const struct rdma_addrinfo *hints)
 {
 	if (dup_addr(&rai->ai_src_addr, &rai->ai_src_len, hints->ai_src_addr, hints->ai_src_len) ||
 	    dup_addr(&rai->ai_dst_addr, &rai->ai_dst_len, hints->ai_dst_addr, hints->ai_dst_len) ||
@@ -125,6 +129,14 @@ static int copy_hints(struct rdma_addrinfo *rai, const struct rdma_addrinfo *hin
 
 	rai->ai_route_len = rai->ai_route ? hints->ai_route_len : 0;
 	rai->ai_connect_len = rai->ai_connect ? hints->ai_connect_len : 0;
+	return 0;
+}
+
+/* With neither node nor service the hints are the answer. */
+static int copy_hints(struct rdma_addrinfo *rai, const struct rdma_addrinfo *hints)
+{
+	if (copy_pointers(rai, hints))
+		return -1;
 	rai->ai_flags = hints->ai_flags;
 	rai->ai_family = hints->ai_family;
 	if (!rai->ai_family && rai->ai_dst_addr)
@@ -135,13 +147,93 @@ static int copy_hints(struct rdma_addrinfo *rai, const struct rdma_addrinfo *hin
 	return 0;
 }
 
+/* ---- AF_IB */
+
+/* The port space has the bits above the port's: RDMA_IB_IP_PS_TCP and its like. */
+static uint64_t service_prefix(int port_space)
+{
+	return (uint64_t)(uint32_t)port_space << 16;
+}
+
+/* A service id: the port space and the port, or 64 bits that the program knows. */
+static int read_service(const char *service, int port_space, struct sockaddr_ib *sib)
+{
+	uint64_t sid;
+	char *end;
+
+	if (!service || !*service) {
+		sib->sib_sid = htobe64(service_prefix(port_space));
+		sib->sib_sid_mask = htobe64(RDMA_IB_IP_PS_MASK);
+		return 0;
+	}
+	if (*service < '0' || *service > '9')
+		return EAI_SERVICE;
+	errno = 0;
+	sid = strtoull(service, &end, 0);
+	if (errno || *end)
+		return EAI_SERVICE;
+	if (sid <= RDMA_IB_IP_PORT_MASK)
+		sid |= service_prefix(port_space);
+	sib->sib_sid = htobe64(sid);
+	sib->sib_sid_mask = htobe64(UINT64_MAX);
+	return 0;
+}
+
+/* Without a node: the hinted address of that side, if it is one of InfiniBand's. */
+static bool hinted_gid(const struct rdma_addrinfo *hints, struct sockaddr_ib *sib)
+{
+	bool passive = hints->ai_flags & RAI_PASSIVE;
+	const struct sockaddr *addr = passive ? hints->ai_src_addr : hints->ai_dst_addr;
+	socklen_t len = passive ? hints->ai_src_len : hints->ai_dst_len;
+
+	if (!addr || len < sizeof(*sib) || addr->sa_family != AF_IB)
+		return false;
+	memcpy(sib, addr, sizeof(*sib));
+	return true;
+}
+
 /* Both flags make node a GID; else the hint AF_IB leaves the family open. */
 static bool wants_gid(const char *node, const struct rdma_addrinfo *hints)
 {
 	const int flags = RAI_NUMERICHOST | RAI_FAMILY;
+	struct sockaddr_ib sib;
 
-	return node && hints->ai_family == AF_IB && (hints->ai_flags & flags) == flags;
+	if (!node)
+		return hinted_gid(hints, &sib);
+	return hints->ai_family == AF_IB && (hints->ai_flags & flags) == flags;
 }
+
+/* A GID is written as an address of IPv6 is. */
+static int read_gid(const char *node, const struct rdma_addrinfo *hints, struct sockaddr_ib *sib)
+{
+	sib->sib_family = AF_IB;
+	sib->sib_pkey = 0xffff;
+	if (!node)
+		return hinted_gid(hints, sib) ? 0 : EAI_NONAME;
+	return inet_pton(AF_INET6, node, &sib->sib_addr) == 1 ? 0 : EAI_NONAME;
+}
+
+static int resolve_gid(struct rdma_addrinfo *rai, const char *node, const char *service,
+		       const struct rdma_addrinfo *hints)
+{
+	bool passive = hints->ai_flags & RAI_PASSIVE;
+	struct sockaddr **addr = passive ? &rai->ai_src_addr : &rai->ai_dst_addr;
+	socklen_t *len = passive ? &rai->ai_src_len : &rai->ai_dst_len;
+	struct sockaddr_ib sib = { 0 };
+	int ret = read_gid(node, hints, &sib);
+
+	if (ret)
+		return ret;
+	set_type(rai, hints, hinted_socktype(hints));
+	ret = read_service(service, rai->ai_port_space, &sib);
+	if (ret)
+		return ret;
+	rai->ai_flags = passive ? RAI_PASSIVE : 0;
+	rai->ai_family = AF_IB;
+	return dup_addr(addr, len, (struct sockaddr *)&sib, sizeof(sib));
+}
+
+/* ---- names */
 
 /* The address that stands in for a missing node: the hinted one of that side. */
 static const struct sockaddr *node_hint(const struct rdma_addrinfo *hints, socklen_t *len)
@@ -174,10 +266,6 @@ static int convert(struct rdma_addrinfo *rai, const struct rdma_addrinfo *hints,
 		return -1;
 	if (given)
 		copy_port(*addr, ai->ai_addr);
-	if (hints && !rai->ai_src_addr &&
-	    dup_addr(&rai->ai_src_addr, &rai->ai_src_len, hints->ai_src_addr, hints->ai_src_len))
-		return -1;
-
 	rai->ai_flags = passive ? RAI_PASSIVE : 0;
 	rai->ai_family = ai->ai_family;
 	set_type(rai, hints, ai->ai_socktype);
@@ -196,6 +284,20 @@ static bool port_is_too_big(const char *service)
 	return !*end && port > 65535;
 }
 
+/* What the hints bring to every answer: the source, a route, data to connect with. */
+static int add_hints(struct rdma_addrinfo *rai, const struct rdma_addrinfo *hints)
+{
+	if (!rai->ai_src_addr &&
+	    dup_addr(&rai->ai_src_addr, &rai->ai_src_len, hints->ai_src_addr, hints->ai_src_len))
+		return -1;
+	if (dup_bytes(&rai->ai_route, hints->ai_route, hints->ai_route_len) ||
+	    dup_bytes(&rai->ai_connect, hints->ai_connect, hints->ai_connect_len))
+		return -1;
+	rai->ai_route_len = rai->ai_route ? hints->ai_route_len : 0;
+	rai->ai_connect_len = rai->ai_connect ? hints->ai_connect_len : 0;
+	return 0;
+}
+
 static int resolve(struct rdma_addrinfo *rai, const char *node, const char *service,
 		   const struct rdma_addrinfo *hints)
 {
@@ -204,11 +306,11 @@ static int resolve(struct rdma_addrinfo *rai, const char *node, const char *serv
 	socklen_t given_len = 0;
 	int ret;
 
+	if (hints && wants_gid(node, hints))
+		return resolve_gid(rai, node, service, hints);
 	if (port_is_too_big(service))
 		return EAI_SERVICE;
 	if (hints) {
-		if (wants_gid(node, hints))
-			return EAI_FAMILY;
 		if (!node)
 			given = node_hint(hints, &given_len);
 		want.ai_family = given ? given->sa_family : hints->ai_family;
@@ -230,6 +332,29 @@ static int resolve(struct rdma_addrinfo *rai, const char *node, const char *serv
 	return ret;
 }
 
+int shim_addrinfo_check(const struct rdma_addrinfo *hints)
+{
+	return hints ? check_hints(hints) : 0;
+}
+
+int shim_addrinfo_copy(const struct rdma_addrinfo *from, struct rdma_addrinfo **copy)
+{
+	struct rdma_addrinfo *rai = iw_calloc(1, sizeof(*rai));
+
+	if (!rai)
+		return -ENOMEM;
+	rai->ai_flags = from->ai_flags;
+	rai->ai_family = from->ai_family;
+	rai->ai_qp_type = from->ai_qp_type;
+	rai->ai_port_space = from->ai_port_space;
+	if (copy_pointers(rai, from)) {
+		rdma_freeaddrinfo(rai);
+		return -ENOMEM;
+	}
+	*copy = rai;
+	return 0;
+}
+
 IW_EXPORT int rdma_getaddrinfo(const char *node, const char *service,
 			       const struct rdma_addrinfo *hints, struct rdma_addrinfo **res)
 {
@@ -238,7 +363,7 @@ IW_EXPORT int rdma_getaddrinfo(const char *node, const char *service,
 
 	if (!res || (!node && !service && !hints))
 		return fail(EINVAL);
-	ret = hints ? check_hints(hints) : 0;
+	ret = shim_addrinfo_check(hints);
 	if (ret)
 		return ret;
 	rai = iw_calloc(1, sizeof(*rai));
@@ -246,6 +371,8 @@ IW_EXPORT int rdma_getaddrinfo(const char *node, const char *service,
 		return fail(ENOMEM);
 
 	ret = node || service ? resolve(rai, node, service, hints) : copy_hints(rai, hints);
+	if (!ret && hints && (node || service))
+		ret = add_hints(rai, hints);
 	if (ret) {
 		err = errno;
 		rdma_freeaddrinfo(rai);

@@ -7,7 +7,7 @@ libiwshim_la_CFLAGS = $(AM_CFLAGS) $(VERBS_CFLAGS)
 
 # What needs neither the core nor a driver.
 noinst_LTLIBRARIES += libiwshim_pure.la
-libiwshim_pure_la_SOURCES = shim/addrinfo.c shim/event_str.c shim/rpoll.c
+libiwshim_pure_la_SOURCES = shim/addrinfo.c shim/addrinfo.h shim/event_str.c shim/rpoll.c
 libiwshim_pure_la_CFLAGS = $(AM_CFLAGS) $(VERBS_CFLAGS)
 
 iwshim_LTLIBRARIES += librdmacm.la

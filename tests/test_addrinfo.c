@@ -155,6 +155,55 @@ Test(addrinfo, get__copies_all_of_the_hints)
 	iw_fault_arm(0, 0);
 }
 
+Test(addrinfo, get__brings_the_hinted_route_along)
+{
+	char route[] = "route", connect[] = "hello";
+	struct rdma_addrinfo hints = { .ai_route = route,
+				       .ai_route_len = sizeof(route),
+				       .ai_connect = connect,
+				       .ai_connect_len = sizeof(connect) };
+	struct rdma_addrinfo *rai = get("192.0.2.1", "7471", &hints);
+
+	cr_assert_eq(rai->ai_route_len, sizeof(route));
+	cr_assert_str_eq(rai->ai_route, route);
+	cr_assert_neq(rai->ai_route, (void *)route);
+	cr_assert_eq(rai->ai_connect_len, sizeof(connect));
+	cr_assert_str_eq(rai->ai_connect, connect);
+	rdma_freeaddrinfo(rai);
+}
+
+Test(addrinfo, get__a_hinted_gid)
+{
+	struct sockaddr_ib sib = { .sib_family = AF_IB, .sib_pkey = 7 }, *got;
+	struct rdma_addrinfo hints = { .ai_flags = RAI_PASSIVE,
+				       .ai_family = AF_IB,
+				       .ai_src_addr = (struct sockaddr *)&sib,
+				       .ai_src_len = sizeof(sib) };
+	struct rdma_addrinfo *rai;
+
+	sib.sib_addr.sib_addr8[15] = 9;
+	rai = get(NULL, "1", &hints); /* stands in for the node */
+	got = (struct sockaddr_ib *)(void *)rai->ai_src_addr;
+	cr_assert_eq(rai->ai_src_len, sizeof(sib));
+	cr_assert_eq(memcmp(&got->sib_addr, &sib.sib_addr, sizeof(sib.sib_addr)), 0);
+	cr_assert_eq(got->sib_pkey, 7);
+	cr_assert_eq(be64toh(got->sib_sid), RDMA_IB_IP_PS_TCP | 1);
+	rdma_freeaddrinfo(rai);
+
+	hints.ai_flags = RAI_NUMERICHOST | RAI_FAMILY;
+	rai = get("fe80::2", "1", &hints);
+	got = (struct sockaddr_ib *)(void *)rai->ai_src_addr;
+	cr_assert_eq(memcmp(got, &sib, sizeof(sib)), 0, "as hinted");
+	cr_assert_eq(rai->ai_dst_addr->sa_family, AF_IB);
+	rdma_freeaddrinfo(rai);
+
+	hints.ai_flags = RAI_PASSIVE;
+	hints.ai_src_len = sizeof(sib) - 1; /* too short to stand in */
+	rai = get(NULL, "1", &hints);
+	cr_assert_neq(rai->ai_src_addr->sa_family, AF_IB);
+	rdma_freeaddrinfo(rai);
+}
+
 Test(addrinfo, get__refuses_hinted_addresses_of_a_mad_length)
 {
 	struct sockaddr_storage addr = { .ss_family = AF_INET };

@@ -10,6 +10,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <infiniband/ib.h>
 #include <net/if.h>
 #include <netdb.h>
 #include <rdma/rdma_cma.h>
@@ -68,7 +69,26 @@ static const struct addrinfo_case addrinfo_cases[] = {
 	{ "family_ib", "fe80::1", "7471", RAI_FAMILY, 27, 0, 0, NULL, NULL,
 	  "flags=0 family=10 qp=2 ps=0x106 dst=fe80::1:7471", NULL },
 	{ "family_ib_number", "fe80::1", "7471", RAI_NUMERICHOST | RAI_FAMILY, 27, 0, 0, NULL, NULL,
-	  "EAI_FAMILY", "makes it an AF_IB address" },
+	  "flags=0 family=27 qp=2 ps=0x106 dst=fe80::1:0x1061d2f/0xffffffffffffffff",
+	  "not compared" },
+	{ "gid_passive", "fe80::1", "7471", RAI_NUMERICHOST | RAI_FAMILY | RAI_PASSIVE, 27, UD, UDP,
+	  NULL, NULL, "flags=1 family=27 qp=4 ps=0x111 src=fe80::1:0x1111d2f/0xffffffffffffffff",
+	  "not compared" },
+	{ "gid_without_service", "fe80::1", NULL, RAI_NUMERICHOST | RAI_FAMILY, 27, RC, RDMA_PS_IB,
+	  NULL, NULL, "flags=0 family=27 qp=2 ps=0x13f dst=fe80::1:0x13f0000/0xffffffffffff0000",
+	  "not compared" },
+	{ "gid_service_id", "fe80::1", "0x1000000000000001", RAI_NUMERICHOST | RAI_FAMILY, 27, RC,
+	  RDMA_PS_IB, NULL, NULL,
+	  "flags=0 family=27 qp=2 ps=0x13f dst=fe80::1:0x1000000000000001/0xffffffffffffffff",
+	  "not compared" },
+	{ "gid_bad_service", "fe80::1", "http", RAI_NUMERICHOST | RAI_FAMILY, 27, 0, 0, NULL, NULL,
+	  "EAI_SERVICE", "not compared" },
+	{ "gid_negative_service", "fe80::1", "-1", RAI_NUMERICHOST | RAI_FAMILY, 27, 0, 0, NULL,
+	  NULL, "EAI_SERVICE", "not compared" },
+	{ "gid_huge_service", "fe80::1", "18446744073709551616", RAI_NUMERICHOST | RAI_FAMILY, 27,
+	  0, 0, NULL, NULL, "EAI_SERVICE", "not compared" },
+	{ "gid_is_none", "192.0.2.1", "7471", RAI_NUMERICHOST | RAI_FAMILY, 27, 0, 0, NULL, NULL,
+	  "EAI_NONAME", "not compared" },
 	{ "family_ib_passive", NULL, "7471", RAI_PASSIVE, 27, 0, 0, NULL, NULL,
 	  "flags=1 family=2 qp=2 ps=0x106 src=0.0.0.0:7471", NULL },
 
@@ -164,6 +184,17 @@ static socklen_t addrinfo_parse(const char *text, struct sockaddr_storage *to)
 	return inet_pton(AF_INET, text, &v4->sin_addr) == 1 ? sizeof(*v4) : 0;
 }
 
+static size_t addrinfo_print_gid(char *to, size_t room, const char *label,
+				 const struct sockaddr_ib *sib)
+{
+	char gid[INET6_ADDRSTRLEN];
+
+	inet_ntop(AF_INET6, &sib->sib_addr, gid, sizeof(gid));
+	return (size_t)snprintf(to, room, " %s=%s:%#llx/%#llx", label, gid,
+				(unsigned long long)be64toh(sib->sib_sid),
+				(unsigned long long)be64toh(sib->sib_sid_mask));
+}
+
 static size_t addrinfo_print_addr(char *to, size_t room, const char *label,
 				  const struct sockaddr *addr, socklen_t len)
 {
@@ -171,6 +202,8 @@ static size_t addrinfo_print_addr(char *to, size_t room, const char *label,
 
 	if (!addr && !len)
 		return 0;
+	if (addr && len == sizeof(struct sockaddr_ib) && addr->sa_family == AF_IB)
+		return addrinfo_print_gid(to, room, label, (const void *)addr);
 	if (!addr || getnameinfo(addr, len, host, sizeof(host), port, sizeof(port),
 				 NI_NUMERICHOST | NI_NUMERICSERV))
 		return (size_t)snprintf(to, room, " %s=bad", label);
