@@ -1,11 +1,30 @@
 # Shell checks; check_symbols.sh skips itself until the library is built.
-TESTS += tests/check_headers.sh tests/check_symbols.sh tests/check_ibv_symbols.sh \
+TESTS += tests/check_headers.sh tests/check_header_names.sh tests/check_headers_both.sh \
+	tests/check_symbols.sh tests/check_ibv_symbols.sh \
 	tests/check_link_orders.sh tests/check_tool.sh tests/check_man.sh \
 	tests/check_layers.sh tests/check_style.sh tests/check_review.sh
-EXTRA_DIST += tests/check_headers.sh tests/check_symbols.sh tests/check_ibv_symbols.sh \
+EXTRA_DIST += tests/check_headers.sh tests/check_header_names.sh tests/check_headers_both.sh \
+	tests/check_symbols.sh tests/check_ibv_symbols.sh \
 	tests/check_link_orders.sh tests/check_tool.sh tests/check_man.sh tests/link_orders.c \
 	tests/check_layers.sh tests/check_style.sh tests/check_review.sh docs/review.md tests/librdmacm-symbols.txt \
 	docs/missing-symbols.md docs/differences.md
+
+# One source by both headers, without our sanitizers: runs on either library.
+if HAVE_STOCK_RDMACM
+check_PROGRAMS += tests/headers_stock tests/headers_ours
+tests_headers_stock_SOURCES = tests/headers_both.c
+tests_headers_stock_CPPFLAGS = -D_GNU_SOURCE
+tests_headers_stock_CFLAGS = $(IW_PROG_CFLAGS)
+tests_headers_stock_LDFLAGS = -pthread
+tests_headers_stock_LDADD = $(STOCK_RDMACM_LIBS) -libverbs
+tests_headers_ours_SOURCES = tests/headers_both.c
+tests_headers_ours_CPPFLAGS = -D_GNU_SOURCE -I$(top_srcdir)/include
+tests_headers_ours_CFLAGS = $(IW_PROG_CFLAGS)
+tests_headers_ours_LDFLAGS = -pthread
+tests_headers_ours_LDADD = $(STOCK_RDMACM_LIBS) -libverbs
+endif
+VM_CASES += tests/vm/guest/headers.sh
+EXTRA_DIST += tests/vm/guest/headers.sh
 
 # Linked with the system's librdmacm; in the guest ours takes its place.
 if HAVE_STOCK_RDMACM

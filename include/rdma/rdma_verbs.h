@@ -60,23 +60,18 @@ void rdma_destroy_srq(struct rdma_cm_id *id);
  */
 static inline struct ibv_mr *rdma_reg_msgs(struct rdma_cm_id *id, void *addr, size_t length)
 {
-	const int access = IBV_ACCESS_LOCAL_WRITE;
-
-	return ibv_reg_mr(id->pd, addr, length, access);
+	/* The macro mixes it with flags of another type, which C++ complains about. */
+	return ibv_reg_mr(id->pd, addr, length, (int)IBV_ACCESS_LOCAL_WRITE);
 }
 
 static inline struct ibv_mr *rdma_reg_read(struct rdma_cm_id *id, void *addr, size_t length)
 {
-	const int access = IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_REMOTE_READ;
-
-	return ibv_reg_mr(id->pd, addr, length, access);
+	return ibv_reg_mr(id->pd, addr, length, IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_REMOTE_READ);
 }
 
 static inline struct ibv_mr *rdma_reg_write(struct rdma_cm_id *id, void *addr, size_t length)
 {
-	const int access = IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_REMOTE_WRITE;
-
-	return ibv_reg_mr(id->pd, addr, length, access);
+	return ibv_reg_mr(id->pd, addr, length, IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_REMOTE_WRITE);
 }
 
 /* rdma_dereg_mr(3) */
