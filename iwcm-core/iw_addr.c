@@ -2,7 +2,8 @@
 /*
  * Calls that pass through the core to the driver: addressing, queries, options.
  * They change no state; the core adds the reference and the check of the state.
- * Each blocks as the driver does.
+ * Each blocks as the driver does. And what the device that serves the address
+ * speaks.
  */
 #include <errno.h>
 
@@ -31,6 +32,12 @@ static int begin_idle(struct iw_id *id, struct iw_op *op)
 	}
 	iw_unlock(&id->lock);
 	return 0;
+}
+
+/* No state. Never blocks. */
+void iw_cm_set_transport(struct iw_cm_id *pub, enum iw_cm_transport transport)
+{
+	__atomic_store_n(&pub->transport, transport, __ATOMIC_RELAXED);
 }
 
 int iw_cm_bind(struct iw_cm_id *pub, const struct sockaddr *addr)
@@ -90,6 +97,21 @@ int iw_cm_query(struct iw_cm_id *pub, struct iw_cm_addr_info *info)
 	if (rc)
 		return rc;
 	rc = pub->ops->query(pub, pub->drv, info);
+	iw_op_end(iw_id_of(pub), &op);
+	return rc;
+}
+
+int iw_cm_query_path(struct iw_cm_id *pub, struct iw_cm_path_info *info)
+{
+	struct iw_op op;
+	int rc;
+
+	if (!pub->ops->query_path)
+		return -EOPNOTSUPP;
+	rc = begin(iw_id_of(pub), &op);
+	if (rc)
+		return rc;
+	rc = pub->ops->query_path(pub, pub->drv, info);
 	iw_op_end(iw_id_of(pub), &op);
 	return rc;
 }

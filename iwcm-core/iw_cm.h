@@ -393,7 +393,9 @@ int iw_cm_migrate(struct iw_cm_id *id, void *source, void (*moved)(void *arg), v
  */
 int iw_cm_qp_attach(struct iw_cm_id *id, void *qp);
 int iw_cm_qp_detach(struct iw_cm_id *id);
-/* A wish of the client (INIT, SQD, ERR; RTR, RTS of a datagram QP). -EINVAL: the table forbids it.
+/*
+ * A wish of the client (INIT, SQD, ERR; RTR, RTS of a datagram QP). -EINVAL: the
+ * table forbids it.
  */
 int iw_cm_qp_modify(struct iw_cm_id *id, enum iw_qp_state to);
 enum iw_qp_state iw_cm_qp_state(struct iw_cm_id *id);
@@ -449,7 +451,7 @@ void iw_cm_driver_put(struct iw_cm_id *id);
 struct iw_cm_stats {
 	uint64_t ids_created, ids_freed;
 	uint64_t events_posted, events_delivered;
-	uint64_t events_discarded;  /* the id was going */
+	uint64_t events_discarded;  /* the id or the membership was going */
 	uint64_t events_unexpected; /* not legal in the state: dropped, connection ended */
 	uint64_t requests_refused;
 };

@@ -2,7 +2,8 @@
 /*
  * The calls that make and end connections. Each is headed by its transition;
  * each takes an OPERATION reference, changes the state under the id's lock and
- * calls the driver without it. Event handlers are in iw_conn_event.c.
+ * calls the driver without it. Event handlers are in iw_conn_event.c, what the
+ * active side of InfiniBand does after the peer's response in iw_establish.c.
  */
 #include "iwcm-core/iw_conn.h"
 
@@ -10,6 +11,7 @@
 
 #include "base/log.h"
 #include "iwcm-core/iw_credit.h"
+#include "iwcm-core/iw_establish.h"
 #include "iwcm-core/iw_qp.h"
 #include "iwcm-core/iw_ref.h"
 #include "iwcm-core/iw_state.h"
@@ -22,6 +24,8 @@ static unsigned int attempt_begin(struct iw_id *id)
 	id->calling = true;
 	id->cancelling = false;
 	id->ended = false;
+	id->answer_owed = false;
+	id->responded = false;
 	return ++id->attempt;
 }
 
@@ -31,22 +35,54 @@ static bool attempt_is_open(const struct iw_id *id, unsigned int attempt, enum i
 	return id->attempt == attempt && id->state == state;
 }
 
+/* The driver could not cancel. True: the peer has responded, so we refuse that. */
+static bool cancel_failed(struct iw_id *id)
+{
+	iw_assert_held(&id->lock);
+	if (!id->responded)
+		id->cancelling = false; /* the client may try again */
+	return id->responded && !id->completing;
+}
+
+/* The driver's disconnect, said again to an attempt. Returns as cancel_failed(). */
+static bool cancel_again(struct iw_id *id, unsigned int attempt, enum iw_cm_state state)
+{
+	bool refuse = false;
+
+	if (!id->pub.ops->disconnect || !id->pub.ops->disconnect(&id->pub, id->pub.drv, true))
+		return false;
+	iw_lock(&id->lock);
+	if (attempt_is_open(id, attempt, state))
+		refuse = cancel_failed(id);
+	iw_unlock(&id->lock);
+	return refuse;
+}
+
 /*
  * The driver's connect or accept has returned 0. If a disconnect came before,
  * the driver may have had nothing to cancel then, and hears of it again.
  */
 static void attempt_called(struct iw_id *id, unsigned int attempt, enum iw_cm_state state)
 {
-	const struct iw_cm_driver_ops *ops = id->pub.ops;
 	bool again;
 
 	iw_lock(&id->lock);
-	again = attempt_is_open(id, attempt, state) && id->cancelling;
+	again = attempt_is_open(id, attempt, state) && id->cancelling && !id->completing;
 	if (id->attempt == attempt)
 		id->calling = false;
 	iw_unlock(&id->lock);
-	if (again && ops->disconnect)
-		ops->disconnect(&id->pub, id->pub.drv, true);
+	if (again && cancel_again(id, attempt, state))
+		iw_establish_refuse(id, attempt);
+}
+
+/* The driver has accepted for a datagram id, which owes no event: -> ESTABLISHED. */
+static void datagram_accepted(struct iw_id *id, unsigned int attempt)
+{
+	iw_lock(&id->lock);
+	if (attempt_is_open(id, attempt, IW_CM_CONN_RECV))
+		iw_establish_made(id);
+	id->calling = false;
+	iw_unlock(&id->lock);
 }
 
 /* It returned an error: -> IDLE and true, if that is still to be said. */
@@ -203,7 +239,24 @@ static void accept_undo(struct iw_id *id)
 	iw_id_give_credit(id);
 }
 
-/* In CONN_RECV, once; ESTABLISHED follows by event. Blocks as the driver does. */
+/* Before the driver accepts. Entered with the lock, left without it. */
+static int accept_qp_and_unlock(struct iw_id *id, const struct iw_cm_conn_param *param)
+{
+	enum iw_cm_transport transport = iw_cm_transport(&id->pub);
+
+	if (transport == IW_CM_DATAGRAM || !iw_qp_may(id, IW_QP_RTR)) {
+		iw_unlock(&id->lock);
+		return 0;
+	}
+	if (transport == IW_CM_INFINIBAND)
+		return iw_qp_ready_and_unlock(id, param);
+	return iw_qp_ask_and_unlock(id, IW_QP_RTR, param);
+}
+
+/*
+ * In CONN_RECV, once; ESTABLISHED follows by event, for datagrams at once and
+ * without one. Blocks as the driver does.
+ */
 int iw_cm_accept(struct iw_cm_id *pub, const struct iw_cm_conn_param *param)
 {
 	struct iw_id *id = iw_id_of(pub);
@@ -225,14 +278,12 @@ int iw_cm_accept(struct iw_cm_id *pub, const struct iw_cm_conn_param *param)
 	}
 	attempt = attempt_begin(id);
 	id->accepting = true;
-	if (iw_qp_may(id, IW_QP_RTR))
-		rc = iw_qp_ask_and_unlock(id, IW_QP_RTR);
-	else
-		iw_unlock(&id->lock);
-
+	rc = accept_qp_and_unlock(id, param);
 	if (!rc)
 		rc = pub->ops->accept(pub, pub->drv, param);
-	if (!rc)
+	if (!rc && iw_cm_transport(pub) == IW_CM_DATAGRAM)
+		datagram_accepted(id, attempt);
+	else if (!rc)
 		attempt_called(id, attempt, IW_CM_CONN_RECV);
 	else if (attempt_failed(id, attempt, IW_CM_CONN_RECV))
 		accept_undo(id);
@@ -240,7 +291,13 @@ int iw_cm_accept(struct iw_cm_id *pub, const struct iw_cm_conn_param *param)
 	return rc;
 }
 
-/* CONN_RECV -> IDLE. Blocks as the driver does. */
+/* A request nobody has accepted, or a response nobody has answered. */
+static bool may_reject(const struct iw_id *id)
+{
+	return (id->state == IW_CM_CONN_RECV && !id->accepting) || iw_establish_open(id);
+}
+
+/* CONN_RECV or CONN_SENT -> IDLE. Blocks as the driver does. */
 int iw_cm_reject(struct iw_cm_id *pub, const void *private_data, size_t len, uint8_t reason)
 {
 	struct iw_id *id = iw_id_of(pub);
@@ -255,7 +312,7 @@ int iw_cm_reject(struct iw_cm_id *pub, const void *private_data, size_t len, uin
 	rc = iw_op_begin(id, &op);
 	if (rc)
 		return rc;
-	if (id->state != IW_CM_CONN_RECV || id->accepting) {
+	if (!may_reject(id)) {
 		iw_op_leave_and_unlock(id, &op);
 		return -EINVAL;
 	}
@@ -307,56 +364,118 @@ int iw_cm_connect(struct iw_cm_id *pub, const struct iw_cm_conn_param *param)
 
 /* ------------------------------------------------------------- both sides */
 
+enum ending_how {
+	END_NOTHING, /* it has ended, or somebody is at it */
+	END_TELL,    /* the driver's disconnect */
+	END_REFUSE,  /* the peer has responded: the driver's reject */
+	END_ANSWER,  /* the peer has closed and waits for our word */
+};
+
 /* What is to end, and the state it stays in until it has. */
 struct ending {
-	bool tell_driver;
+	enum ending_how how;
 	unsigned int attempt;
 	enum iw_cm_state state;
 };
+
+/* An attempt: while it is being completed, who does it ends it afterwards. */
+static enum ending_how cancel_begin(struct iw_id *id)
+{
+	bool first = !id->cancelling;
+
+	id->cancelling = true;
+	if (!first || id->completing)
+		return END_NOTHING;
+	return id->responded ? END_REFUSE : END_TELL;
+}
+
+static enum ending_how answer_begin(struct iw_id *id)
+{
+	bool owed = id->answer_owed;
+
+	id->answer_owed = false;
+	return owed ? END_ANSWER : END_NOTHING;
+}
 
 /* What a disconnect means in this state; moves ESTABLISHED -> CLOSING. */
 static int disconnect_begin(struct iw_id *id, struct ending *e)
 {
 	iw_assert_held(&id->lock);
 	*e = (struct ending){ .attempt = id->attempt, .state = id->state };
+	if (iw_cm_transport(&id->pub) == IW_CM_DATAGRAM)
+		return -EINVAL;
 	switch (id->state) {
 	case IW_CM_ESTABLISHED:
 		iw_state_set(id, IW_CM_CLOSING);
 		e->state = IW_CM_CLOSING;
-		e->tell_driver = true;
+		e->how = END_TELL;
 		return 0;
 	case IW_CM_CONN_RECV:
 		if (!id->accepting)
 			return -EINVAL;
 		/* fall through */
 	case IW_CM_CONN_SENT:
-		e->tell_driver = !id->cancelling;
-		id->cancelling = true;
+		e->how = cancel_begin(id);
 		return 0;
 	case IW_CM_CLOSING:
+		e->how = answer_begin(id);
 		return 0;
 	case IW_CM_IDLE:
-		return id->ended ? 0 : -EINVAL;
+		if (!id->ended)
+			return -EINVAL;
+		e->how = answer_begin(id);
+		return 0;
 	default:
 		return -EINVAL;
 	}
 }
 
 /*
- * The driver could not. No error if what was to end has ended meanwhile, or if
- * the attempt has not begun there and attempt_called() says it again.
+ * The driver could not. No error if what was to end has ended meanwhile, if the
+ * attempt has not begun there and attempt_called() says it again, or if there is
+ * a response to refuse.
  */
 static int disconnect_failed(struct iw_id *id, const struct ending *e, int rc)
 {
+	bool refuse = false;
+
 	iw_lock(&id->lock);
 	if (!attempt_is_open(id, e->attempt, e->state))
 		rc = 0;
 	else if (e->state != IW_CM_CLOSING && id->calling)
 		rc = 0;
-	else
-		id->cancelling = false; /* the client may try again */
+	else if (e->state != IW_CM_CLOSING)
+		refuse = cancel_failed(id);
 	iw_unlock(&id->lock);
-	return rc;
+	if (!refuse)
+		return rc;
+	iw_establish_refuse(id, e->attempt);
+	return 0;
+}
+
+/* On InfiniBand it is we who stop the QP, and there is no way to do it gently. */
+static int disconnect_tell(struct iw_id *id, const struct ending *e, bool abrupt)
+{
+	const struct iw_cm_driver_ops *ops = id->pub.ops;
+	bool gently;
+	int rc;
+
+	abrupt = abrupt || e->state != IW_CM_CLOSING;
+	gently = !abrupt && iw_cm_transport(&id->pub) == IW_CM_IWARP;
+	iw_qp_end(id, gently ? IW_QP_SQD : IW_QP_ERR);
+	rc = ops->disconnect(&id->pub, id->pub.drv, abrupt);
+	return rc ? disconnect_failed(id, e, rc) : 0;
+}
+
+/* The connection is over for us: what the driver makes of it changes nothing. */
+static void disconnect_answer(struct iw_id *id)
+{
+	int rc;
+
+	iw_qp_end(id, IW_QP_ERR);
+	rc = id->pub.ops->disconnect(&id->pub, id->pub.drv, false);
+	if (rc)
+		iw_info("id %p: the peer's close is not answered: error %d", (void *)id, rc);
 }
 
 /*
@@ -377,13 +496,12 @@ int iw_cm_disconnect(struct iw_cm_id *pub, bool abrupt)
 		return rc;
 	rc = disconnect_begin(id, &e);
 	iw_unlock(&id->lock);
-	if (!rc && e.tell_driver) {
-		abrupt = abrupt || e.state != IW_CM_CLOSING;
-		iw_qp_end(id, abrupt ? IW_QP_ERR : IW_QP_SQD);
-		rc = pub->ops->disconnect(pub, pub->drv, abrupt);
-		if (rc)
-			rc = disconnect_failed(id, &e, rc);
-	}
+	if (e.how == END_TELL)
+		rc = disconnect_tell(id, &e, abrupt);
+	else if (e.how == END_REFUSE)
+		iw_establish_refuse(id, e.attempt);
+	else if (e.how == END_ANSWER)
+		disconnect_answer(id);
 	iw_op_end(id, &op);
 	return rc;
 }

@@ -9,6 +9,8 @@
 
 #include "base/log.h"
 #include "iwcm-core/iw_conn.h"
+#include "iwcm-core/iw_establish.h"
+#include "iwcm-core/iw_member.h"
 #include "iwcm-core/iw_pool.h"
 #include "iwcm-core/iw_qp.h"
 #include "iwcm-core/iw_ref.h"
@@ -72,26 +74,44 @@ static bool append_and_unlock(struct iw_id *id, struct iw_record *rec)
 	return drain;
 }
 
-static int append_own(struct iw_id *id, const struct iw_cm_event *ev, bool *drain)
+/* The record that an event of this kind may wait in now. -EBUSY, -ENOENT. */
+static int record_find(struct iw_id *id, const struct iw_cm_event *ev, struct iw_record **rec)
 {
-	struct iw_record *rec = &id->records[kind_of[ev->type]];
-	bool malformed = is_malformed(ev);
+	if (ev->type == IW_CM_EVENT_MULTICAST)
+		return iw_member_record(id, ev->membership, rec);
+	*rec = &id->records[kind_of[ev->type]];
+	return (*rec)->waiting ? -EBUSY : 0;
+}
 
-	if (malformed && !is_of_connection(ev->type))
-		return -EINVAL;
-	iw_lock(&id->lock);
-	if (id->dying) {
+int iw_event_append_and_unlock(struct iw_id *id, const struct iw_cm_event *ev, bool *drain)
+{
+	bool malformed = is_malformed(ev);
+	struct iw_record *rec;
+	int rc;
+
+	iw_assert_held(&id->lock);
+	*drain = false;
+	if (id->dying)
+		rc = -ESHUTDOWN;
+	else
+		rc = record_find(id, ev, &rec);
+	if (rc) {
 		iw_unlock(&id->lock);
-		iw_stat_inc(events_discarded);
-		return -ESHUTDOWN;
-	}
-	if (rec->waiting) {
-		iw_unlock(&id->lock);
-		return -EBUSY;
+		if (rc == -ESHUTDOWN)
+			iw_stat_inc(events_discarded);
+		return rc;
 	}
 	record_fill(rec, ev, malformed);
 	*drain = append_and_unlock(id, rec);
 	return malformed ? -EINVAL : 0;
+}
+
+static int append_own(struct iw_id *id, const struct iw_cm_event *ev, bool *drain)
+{
+	if (is_malformed(ev) && !is_of_connection(ev->type))
+		return -EINVAL;
+	iw_lock(&id->lock);
+	return iw_event_append_and_unlock(id, ev, drain);
 }
 
 /* Why the request cannot be queued, or 0. */
@@ -139,7 +159,7 @@ int iw_cm_append(struct iw_cm_id *pub, const struct iw_cm_event *ev, bool *drain
 	int rc;
 
 	*drain = false;
-	if ((unsigned int)ev->type >= IW_CM_NEVENTS || ev->type == IW_CM_EVENT_MULTICAST)
+	if ((unsigned int)ev->type >= IW_CM_NEVENTS)
 		rc = -EINVAL;
 	else if (ev->type == IW_CM_EVENT_CONNECT_REQUEST)
 		rc = append_request(id, ev, drain);
@@ -179,13 +199,14 @@ static bool take_next(struct iw_id *id, struct iw_delivery *d)
 	struct iw_cm_conn_param *param = &d->ev.param;
 
 	iw_assert_held(&id->lock);
-	if (!rec || id->dying || id->migrating)
+	if (!rec || id->dying || id->migrating || id->completing)
 		return false;
 	TAILQ_REMOVE(&id->queue, rec, link);
 	/* The device goes once: that record is never free again. */
 	rec->waiting = rec->ev.type == IW_CM_EVENT_DEVICE_GONE;
 	d->ev = rec->ev;
 	d->malformed = rec->malformed;
+	id->telling = d->ev.type == IW_CM_EVENT_MULTICAST ? d->ev.membership : NULL;
 	if (param->private_data_len) {
 		iw_copy(d->data, sizeof(d->data), rec->data, param->private_data_len);
 		param->private_data = d->data;
@@ -218,15 +239,29 @@ static void hand_out(struct iw_id *id, struct iw_id *child, const struct iw_cm_e
 		iw_event_drain(child);
 }
 
+/* A driver that cannot leaves it to the client to try again. */
+static void end_connection(struct iw_id *id)
+{
+	const struct iw_cm_driver_ops *ops = id->pub.ops;
+
+	if (ops->disconnect && !ops->disconnect(&id->pub, id->pub.drv, true))
+		return;
+	iw_lock(&id->lock);
+	id->cancelling = false;
+	iw_unlock(&id->lock);
+}
+
 static void carry_out(struct iw_id *id, struct iw_delivery *d)
 {
 	const struct iw_cm_driver_ops *ops = id->pub.ops;
 	const struct iw_step *step = &d->step;
 
+	if (step->complete)
+		iw_establish_carry_out(id, d);
 	if (step->qp_err)
 		iw_qp_end(id, IW_QP_ERR);
-	if (step->end_connection && ops->disconnect)
-		ops->disconnect(&id->pub, id->pub.drv, true);
+	if (step->end_connection)
+		end_connection(id);
 	if (step->end_request && ops->reject)
 		ops->reject(&id->pub, id->pub.drv, NULL, 0, 0);
 	if (d->ev.type == IW_CM_EVENT_CONNECT_REQUEST) {
@@ -246,7 +281,9 @@ static void carry_out(struct iw_id *id, struct iw_delivery *d)
 bool iw_event_kick(struct iw_id *id)
 {
 	iw_assert_held(&id->lock);
-	if (id->draining || id->dying || id->migrating || id->requesting || TAILQ_EMPTY(&id->queue))
+	if (id->draining || id->dying || TAILQ_EMPTY(&id->queue))
+		return false;
+	if (id->migrating || id->requesting || id->completing)
 		return false;
 	id->draining = true;
 	iw_ref_get(id, IW_REF_DRAIN);
@@ -276,6 +313,9 @@ void iw_event_drain(struct iw_id *id)
 		iw_unlock(&id->lock);
 		carry_out(id, &d);
 		iw_lock(&id->lock);
+		if (id->telling) /* somebody may wait to leave the group */
+			iw_cond_broadcast(&id->cond);
+		id->telling = NULL;
 	}
 	id->running = false;
 	id->draining = false;

@@ -11,6 +11,7 @@
 
 /* What the drain does with an event once the lock is released, in this order. */
 struct iw_step {
+	bool complete;	     /* iw_establish.c, which decides on the rest */
 	bool qp_err;	     /* ask for ERR */
 	bool end_connection; /* the driver's disconnect, abrupt */
 	bool end_request;    /* the driver's reject */
@@ -36,6 +37,13 @@ void iw_event_drain(struct iw_id *id);
  * has to call iw_event_drain() after unlocking, and has the reference for it.
  */
 bool iw_event_kick(struct iw_id *id);
+
+/*
+ * Appends an event of the kinds that have a record of their own. Entered with
+ * the id's lock, left without it. @drain as for iw_cm_append(). -ESHUTDOWN,
+ * -EBUSY, and for MULTICAST -ENOENT; -EINVAL: appended as a malformed one.
+ */
+int iw_event_append_and_unlock(struct iw_id *id, const struct iw_cm_event *ev, bool *drain);
 
 /*
  * Takes back a drain that waits for a thread of the pool and has not begun.

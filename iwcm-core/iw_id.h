@@ -45,6 +45,7 @@ struct iw_record {
 };
 
 TAILQ_HEAD(iw_record_list, iw_record);
+TAILQ_HEAD(iw_member_list, iw_member); /* iw_member.h */
 
 /* A driver op in flight; lives on the stack of the call. */
 struct iw_op {
@@ -81,7 +82,12 @@ struct iw_id {
 	bool calling;	      /* the driver's connect or accept has not returned */
 	bool cancelling;      /* disconnect was called before the outcome */
 	bool ended;	      /* a connection or an attempt was reported as over */
+	bool answer_owed;     /* the peer of an InfiniBand connection closed it */
 	bool credit_held;
+
+	/* iw_establish.c */
+	bool responded;	 /* CONNECT_RESPONSE has come in this attempt */
+	bool completing; /* the attempt is being completed; no event is taken meanwhile */
 
 	/* iw_qp.c */
 	void *qp;
@@ -92,6 +98,7 @@ struct iw_id {
 	bool draining; /* somebody drains, or is scheduled to */
 	bool running;  /* the drain has begun: @drainer is valid */
 	iw_thread_id drainer;
+	void *telling;	 /* the membership whose event is being handled, or NULL */
 	bool migrating;	 /* no handler may start */
 	bool requesting; /* child: its request handler has not returned yet */
 	bool posted;	 /* child: its request was posted; under the listener's lock */
@@ -100,16 +107,20 @@ struct iw_id {
 	struct iw_record records[IW_RECORD_NKINDS];
 	struct iw_record request; /* child: waits on the listener's queue, under its lock */
 
+	struct iw_member_list members; /* iw_member.c */
+
 	/* iw_pool.c, under the pool's lock */
 	TAILQ_ENTRY(iw_id) pool_link;
 	bool in_pool;
 
 	/*
-	 * Of the one record that has some: the Reply that an active id gets, or the
-	 * request that a child is. What a child's ESTABLISHED brings, the peer's
-	 * first FPDU, has none.
+	 * Of the records that have some: the Reply that an active id gets, or the
+	 * request that a child is; and the response, which may wait with a Reply
+	 * behind it. What a child's ESTABLISHED brings, the peer's first FPDU, has
+	 * none.
 	 */
 	uint8_t private_data[IW_CM_PRIVATE_DATA_MAX];
+	uint8_t response_data[IW_CM_PRIVATE_DATA_MAX];
 };
 
 static inline struct iw_id *iw_id_of(struct iw_cm_id *id)

@@ -74,7 +74,7 @@ int iw_cm_qp_modify(struct iw_cm_id *pub, enum iw_qp_state to)
 		iw_unlock(&id->lock);
 		return -ESHUTDOWN;
 	}
-	return iw_qp_ask_and_unlock(id, to);
+	return iw_qp_ask_and_unlock(id, to, NULL);
 }
 
 enum iw_qp_state iw_cm_qp_state(struct iw_cm_id *pub)
@@ -103,7 +103,8 @@ static int ask_check(struct iw_id *id, enum iw_qp_state to)
 	return id->pub.ops->modify_qp ? 0 : -EOPNOTSUPP;
 }
 
-int iw_qp_ask_and_unlock(struct iw_id *id, enum iw_qp_state to)
+int iw_qp_ask_and_unlock(struct iw_id *id, enum iw_qp_state to,
+			 const struct iw_cm_conn_param *param)
 {
 	bool there = id->qp && id->qp_state == to;
 	struct iw_op op;
@@ -118,7 +119,7 @@ int iw_qp_ask_and_unlock(struct iw_id *id, enum iw_qp_state to)
 	iw_op_enter(id, &op, id->qp);
 	iw_unlock(&id->lock);
 
-	rc = id->pub.ops->modify_qp(&id->pub, id->pub.drv, op.qp, to, NULL);
+	rc = id->pub.ops->modify_qp(&id->pub, id->pub.drv, op.qp, to, param);
 
 	iw_lock(&id->lock);
 	if (!rc && id->qp == op.qp)
@@ -127,16 +128,32 @@ int iw_qp_ask_and_unlock(struct iw_id *id, enum iw_qp_state to)
 	return rc;
 }
 
+int iw_qp_ready_and_unlock(struct iw_id *id, const struct iw_cm_conn_param *param)
+{
+	int rc;
+
+	iw_assert_held(&id->lock);
+	if (id->qp_state != IW_QP_RTS) {
+		rc = iw_qp_ask_and_unlock(id, IW_QP_RTR, param);
+		if (rc)
+			return rc;
+		iw_lock(&id->lock);
+	}
+	return iw_qp_ask_and_unlock(id, IW_QP_RTS, param);
+}
+
 void iw_qp_end(struct iw_id *id, enum iw_qp_state to)
 {
 	int rc;
 
+	if (iw_cm_transport(&id->pub) == IW_CM_DATAGRAM)
+		return;
 	iw_lock(&id->lock);
 	if (!iw_qp_may(id, to)) {
 		iw_unlock(&id->lock);
 		return;
 	}
-	rc = iw_qp_ask_and_unlock(id, to);
+	rc = iw_qp_ask_and_unlock(id, to, NULL);
 	if (rc) /* both sides may be closing at once */
 		iw_debug("id %p: QP does not go to %s: error %d", (void *)id, iw_qp_state_name(to),
 			 rc);

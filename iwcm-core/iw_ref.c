@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "iwcm-core/iw_credit.h"
 #include "iwcm-core/iw_event.h"
+#include "iwcm-core/iw_member.h"
 #include "iwcm-core/iw_pool.h"
 #include "iwcm-core/iw_qp.h"
 #include "iwcm-core/iw_state.h"
@@ -37,10 +38,12 @@ struct iw_id *iw_id_new(const struct iw_cm_driver_ops *ops, bool child)
 	iw_cond_init(&id->cond);
 	TAILQ_INIT(&id->queue);
 	TAILQ_INIT(&id->ops);
+	TAILQ_INIT(&id->members);
 	if (child)
 		id->request.data = id->private_data;
 	else
 		id->records[IW_RECORD_CONNECTION].data = id->private_data;
+	id->records[IW_RECORD_RESPONSE].data = id->response_data;
 	iw_lock(&id->lock);
 	iw_ref_get(id, IW_REF_CREATOR);
 	iw_ref_get(id, IW_REF_DRIVER);
@@ -114,6 +117,7 @@ static bool no_refs(const struct iw_id *id)
 
 static void id_free(struct iw_id *id)
 {
+	iw_members_free(id);
 	iw_credits_put(id->credits);
 	iw_cond_fini(&id->cond);
 	iw_lock_fini(&id->lock);

@@ -44,8 +44,9 @@ static const bool legal[IW_CM_NSTATES][IW_CM_NSTATES] = {
 #define BOTH (IW_QP_ASKED | IW_QP_TOLD)
 
 /*
- * RTS is the driver's to reach: it holds the connection that carries the data.
- * It may tell so from RESET or INIT, for a client that prepared the QP itself.
+ * On iWARP RTS is the driver's to reach: it holds the connection that carries
+ * the data. It may tell so from RESET or INIT, for a client that prepared the QP
+ * itself. Elsewhere RTS is asked for.
  */
 static const unsigned char qp_legal[IW_QP_NSTATES][IW_QP_NSTATES] = {
 	[IW_QP_RESET] = { [IW_QP_INIT] = ASKED, [IW_QP_RTS] = TOLD, [IW_QP_ERR] = BOTH },
@@ -53,7 +54,7 @@ static const unsigned char qp_legal[IW_QP_NSTATES][IW_QP_NSTATES] = {
 			 [IW_QP_RTR] = ASKED,
 			 [IW_QP_RTS] = TOLD,
 			 [IW_QP_ERR] = BOTH },
-	[IW_QP_RTR] = { [IW_QP_RTS] = TOLD, [IW_QP_ERR] = BOTH },
+	[IW_QP_RTR] = { [IW_QP_RTS] = BOTH, [IW_QP_ERR] = BOTH },
 	[IW_QP_RTS] = { [IW_QP_SQD] = ASKED, [IW_QP_ERR] = BOTH },
 	[IW_QP_SQD] = { [IW_QP_ERR] = BOTH },
 	[IW_QP_ERR] = { [IW_QP_RESET] = ASKED },

@@ -1,7 +1,8 @@
 # The core: nothing but libiwcm.la and libiwbase.la is linked, so that a call
 # upwards does not link.
 core_tests = tests/test_iw_state tests/test_iw_conn tests/test_iw_event tests/test_iw_ref \
-	tests/test_iw_qp tests/test_iw_race
+	tests/test_iw_qp tests/test_iw_establish tests/test_iw_ib tests/test_iw_dgram \
+	tests/test_iw_member tests/test_iw_race
 IW_TESTS += $(core_tests)
 core_test_cflags = $(AM_CFLAGS) $(CRITERION_CFLAGS)
 core_test_ldadd = libiwcm.la libiwbase.la $(CRITERION_LIBS)
@@ -26,6 +27,22 @@ tests_test_iw_ref_LDADD = $(core_test_ldadd)
 tests_test_iw_qp_SOURCES = tests/test_iw_qp.c $(core_test_fake)
 tests_test_iw_qp_CFLAGS = $(core_test_cflags)
 tests_test_iw_qp_LDADD = $(core_test_ldadd)
+
+tests_test_iw_establish_SOURCES = tests/test_iw_establish.c $(core_test_fake)
+tests_test_iw_establish_CFLAGS = $(core_test_cflags)
+tests_test_iw_establish_LDADD = $(core_test_ldadd)
+
+tests_test_iw_ib_SOURCES = tests/test_iw_ib.c $(core_test_fake)
+tests_test_iw_ib_CFLAGS = $(core_test_cflags)
+tests_test_iw_ib_LDADD = $(core_test_ldadd)
+
+tests_test_iw_dgram_SOURCES = tests/test_iw_dgram.c $(core_test_fake)
+tests_test_iw_dgram_CFLAGS = $(core_test_cflags)
+tests_test_iw_dgram_LDADD = $(core_test_ldadd)
+
+tests_test_iw_member_SOURCES = tests/test_iw_member.c $(core_test_fake)
+tests_test_iw_member_CFLAGS = $(core_test_cflags)
+tests_test_iw_member_LDADD = $(core_test_ldadd)
 
 tests_test_iw_race_SOURCES = tests/test_iw_race.c $(core_test_fake)
 tests_test_iw_race_CFLAGS = $(core_test_cflags)

@@ -50,13 +50,13 @@ static bool is_locked_here(struct iw_cm_id *id)
 }
 
 /* Writes the op down and checks what holds for all of them. */
-static int called(enum fake_op op, struct iw_cm_id *id, void *drv, int arg)
+static int called_with(enum fake_op op, struct iw_cm_id *id, void *drv, int arg, const void *more)
 {
 	struct fake_obj *obj = drv;
 	unsigned int n = __atomic_fetch_add(&fake.ncalls, 1, __ATOMIC_RELAXED);
 
 	if (n < FAKE_MAX_CALLS)
-		fake.calls[n] = (struct fake_call){ .op = op, .id = id, .arg = arg };
+		fake.calls[n] = (struct fake_call){ op, id, arg, more };
 	__atomic_fetch_add(&fake.count[op], 1, __ATOMIC_ACQ_REL);
 	if (obj && __atomic_load_n(&obj->gone, __ATOMIC_ACQUIRE))
 		violation("op %d after id_gone", op);
@@ -65,6 +65,11 @@ static int called(enum fake_op op, struct iw_cm_id *id, void *drv, int arg)
 	if (fake.hook[op])
 		fake.hook[op](id, arg);
 	return fake.fail[op];
+}
+
+static int called(enum fake_op op, struct iw_cm_id *id, void *drv, int arg)
+{
+	return called_with(op, id, drv, arg, NULL);
 }
 
 static int fake_id_new(struct iw_cm_id *id, void *arg, void **drv)
@@ -149,7 +154,7 @@ static int fake_accept(struct iw_cm_id *id, void *drv, const struct iw_cm_conn_p
 static int fake_reject(struct iw_cm_id *id, void *drv, const void *private_data, size_t len,
 		       uint8_t reason)
 {
-	return called(F_REJECT, id, drv, (int)len);
+	return called(F_REJECT, id, drv, (int)len | reason << 16);
 }
 
 static int fake_disconnect(struct iw_cm_id *id, void *drv, bool abrupt)
@@ -161,7 +166,7 @@ static int fake_modify_qp(struct iw_cm_id *id, void *drv, void *arg, enum iw_qp_
 			  const struct iw_cm_conn_param *param)
 {
 	struct fake_qp *qp = arg;
-	int rc = called(F_MODIFY_QP, id, drv, (int)to);
+	int rc = called_with(F_MODIFY_QP, id, drv, (int)to, param);
 
 	if (!qp || __atomic_load_n(&qp->magic, __ATOMIC_RELAXED) != QP_ALIVE) {
 		violation("modify_qp with a QP that is not there");
@@ -184,6 +189,26 @@ static int fake_init_qp_attr(struct iw_cm_id *id, void *drv, void *attr, int *ma
 	return called(F_INIT_QP_ATTR, id, drv, 0);
 }
 
+static int fake_query_path(struct iw_cm_id *id, void *drv, struct iw_cm_path_info *info)
+{
+	return called(F_QUERY_PATH, id, drv, 0);
+}
+
+static int fake_establish(struct iw_cm_id *id, void *drv)
+{
+	return called(F_ESTABLISH, id, drv, 0);
+}
+
+static int fake_join(struct iw_cm_id *id, void *drv, const struct iw_cm_join *join)
+{
+	return called_with(F_JOIN, id, drv, join->flags, join->membership);
+}
+
+static int fake_leave(struct iw_cm_id *id, void *drv, void *membership)
+{
+	return called_with(F_LEAVE, id, drv, 0, membership);
+}
+
 /* clang-format off */
 #define FAKE_OPS                                                               \
 	.id_new = fake_id_new, .id_gone = fake_id_gone, .abort = fake_abort,   \
@@ -193,7 +218,8 @@ static int fake_init_qp_attr(struct iw_cm_id *id, void *drv, void *attr, int *ma
 	.listen = fake_listen, .connect = fake_connect, .accept = fake_accept, \
 	.reject = fake_reject, .disconnect = fake_disconnect,                  \
 	.modify_qp = fake_modify_qp, .migrate = fake_migrate,                  \
-	.init_qp_attr = fake_init_qp_attr
+	.init_qp_attr = fake_init_qp_attr, .query_path = fake_query_path,      \
+	.establish = fake_establish, .join = fake_join, .leave = fake_leave
 /* clang-format on */
 
 const struct iw_cm_driver_ops fake_ops = { .name = "fake", FAKE_OPS };
@@ -218,6 +244,15 @@ void fake_qp_free(struct fake_qp *qp)
 int fake_post(struct iw_cm_id *id, enum iw_cm_event_type type, int status)
 {
 	struct iw_cm_event ev = { .type = type, .status = status };
+
+	return iw_cm_post(id, &ev);
+}
+
+int fake_post_member(struct iw_cm_id *id, void *membership, int status)
+{
+	struct iw_cm_event ev = { .type = IW_CM_EVENT_MULTICAST,
+				  .status = status,
+				  .membership = membership };
 
 	return iw_cm_post(id, &ev);
 }
@@ -331,6 +366,7 @@ static void write_down(struct client *c, const struct iw_cm_event *ev)
 		seen->type = ev->type;
 		seen->status = ev->status;
 		seen->param = ev->param;
+		seen->membership = ev->membership;
 		iw_copy(seen->data, sizeof(seen->data), ev->param.private_data,
 			ev->param.private_data_len);
 	}
@@ -428,7 +464,8 @@ static void stage_active(struct stage *stage, enum situation s)
 		cr_assert_eq(iw_cm_disconnect(id, false), 0);
 }
 
-static void stage_passive(struct stage *stage, enum situation s, const struct iw_cm_driver_ops *ops)
+static void stage_passive(struct stage *stage, enum situation s, enum iw_cm_transport transport,
+			  const struct iw_cm_driver_ops *ops)
 {
 	stage->listener = client_new(ops);
 	cr_assert_eq(iw_cm_listen(stage->listener->id, 8, 8), 0);
@@ -437,18 +474,26 @@ static void stage_passive(struct stage *stage, enum situation s, const struct iw
 	/* With a pool the handler may not have returned yet. */
 	wait_for(!__atomic_load_n(&stage->listener->inside, __ATOMIC_ACQUIRE));
 	stage->c = stage->listener->child;
+	iw_cm_set_transport(stage->c->id, transport);
 	if (s == S_ACCEPTED)
 		cr_assert_eq(iw_cm_accept(stage->c->id, &no_param), 0);
 }
 
 struct stage stage_set(enum situation s, const struct iw_cm_driver_ops *ops)
 {
+	return stage_set_on(IW_CM_IWARP, s, ops);
+}
+
+struct stage stage_set_on(enum iw_cm_transport transport, enum situation s,
+			  const struct iw_cm_driver_ops *ops)
+{
 	struct stage stage = { 0 };
 
 	if (s == S_CONN_RECV || s == S_ACCEPTED) {
-		stage_passive(&stage, s, ops);
+		stage_passive(&stage, s, transport, ops);
 	} else {
 		stage.c = client_new(ops);
+		iw_cm_set_transport(stage.c->id, transport);
 		stage_active(&stage, s);
 	}
 	cr_assert_eq(iw_cm_get_state(stage.c->id), state_of[s]);

@@ -45,13 +45,18 @@ enum fake_op {
 	F_MODIFY_QP,
 	F_MIGRATE,
 	F_INIT_QP_ATTR,
+	F_QUERY_PATH,
+	F_ESTABLISH,
+	F_JOIN,
+	F_LEAVE,
 	F_NOPS
 };
 
 struct fake_call {
 	enum fake_op op;
 	struct iw_cm_id *id;
-	int arg; /* backlog, state, abrupt, QP state: whatever the op is about */
+	int arg;	  /* backlog, state, abrupt, QP state: whatever the op is about */
+	const void *more; /* modify_qp: the parameters; join, leave: the membership */
 };
 
 #define FAKE_MAX_CALLS 256
@@ -85,6 +90,7 @@ void fake_qp_free(struct fake_qp *qp);
 
 /* The driver reports an event, with or without private data. */
 int fake_post(struct iw_cm_id *id, enum iw_cm_event_type type, int status);
+int fake_post_member(struct iw_cm_id *id, void *membership, int status);
 /* A child that is not posted yet. */
 int fake_child(struct iw_cm_id *listener, struct iw_cm_id **child);
 /* A request arrives: child_new and CONNECT_REQUEST. The error of either. */
@@ -111,6 +117,7 @@ struct seen {
 	enum iw_cm_event_type type;
 	int status;
 	struct iw_cm_conn_param param;
+	void *membership;
 	uint8_t data[IW_CM_PRIVATE_DATA_MAX];
 };
 
@@ -169,6 +176,9 @@ struct stage {
 };
 
 struct stage stage_set(enum situation s, const struct iw_cm_driver_ops *ops);
+/* The same on an id of another transport. */
+struct stage stage_set_on(enum iw_cm_transport transport, enum situation s,
+			  const struct iw_cm_driver_ops *ops);
 void stage_clear(struct stage *stage);
 
 #endif

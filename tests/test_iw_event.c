@@ -92,6 +92,8 @@ Test(iw_event, post__of_a_kind_that_waits_is_busy)
 	/* ADDR_CHANGE was taken off before its handler began. */
 	cr_assert_eq(fake_post(c->id, IW_CM_EVENT_ADDR_CHANGE, 0), 0);
 	for (int type = IW_CM_EVENT_CONNECT_REPLY; type < IW_CM_NEVENTS; type++) {
+		if (type == IW_CM_EVENT_MULTICAST) /* test_iw_member.c */
+			continue;
 		if (type != IW_CM_EVENT_ADDR_CHANGE && type != IW_CM_EVENT_ESTABLISHED)
 			cr_assert_eq(fake_post(c->id, type, 0), 0);
 		cr_assert_eq(fake_post(c->id, type, 0), -EBUSY, "type %d", type);

@@ -320,7 +320,7 @@ static int take_or_refuse(struct client *c, const struct iw_cm_event *ev)
 	if (n % 3 == 0)
 		return 1;
 	if (n % 3 == 1) {
-		cr_assert_eq(iw_cm_reject(ev->child, NULL, 0), 0);
+		cr_assert_eq(iw_cm_reject(ev->child, NULL, 0, 0), 0);
 		return 1;
 	}
 	cr_assert_eq(iw_cm_accept(ev->child, &no_param), 0);

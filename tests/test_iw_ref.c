@@ -393,6 +393,8 @@ static struct stage provoke(enum iw_cm_event_type type, const struct iw_cm_drive
 		[IW_CM_EVENT_CONNECT_REQUEST] = S_LISTEN,
 		[IW_CM_EVENT_CONNECT_REPLY] = S_CONN_SENT,
 		[IW_CM_EVENT_ESTABLISHED] = S_ACCEPTED,
+		[IW_CM_EVENT_CONNECT_RESPONSE] = S_CONN_SENT,
+		[IW_CM_EVENT_MULTICAST] = S_IDLE,
 		[IW_CM_EVENT_CLOSE] = S_ESTABLISHED,
 		[IW_CM_EVENT_DEVICE_GONE] = S_CLOSING,
 		[IW_CM_EVENT_ADDR] = S_IDLE,
@@ -400,12 +402,18 @@ static struct stage provoke(enum iw_cm_event_type type, const struct iw_cm_drive
 		[IW_CM_EVENT_ADDR_CHANGE] = S_LISTEN,
 		[IW_CM_EVENT_TIMEWAIT_EXIT] = S_ENDED,
 	};
+	const struct iw_cm_join join = { .addr = (void *)plan, .membership = plan };
 	struct stage stage = stage_set(where[type], ops);
 
 	stage.c->arg = plan;
 	stage.c->on_event = queue_and_end;
+	if (type == IW_CM_EVENT_CONNECT_RESPONSE)
+		iw_cm_set_transport(stage.c->id, IW_CM_INFINIBAND);
+	cr_assert_eq(iw_cm_join(stage.c->id, &join), 0);
 	if (type == IW_CM_EVENT_CONNECT_REQUEST)
 		cr_assert_eq(fake_request(stage.c->id), 0);
+	else if (type == IW_CM_EVENT_MULTICAST)
+		cr_assert_eq(fake_post_member(stage.c->id, plan, 0), 0);
 	else
 		cr_assert_eq(fake_post(stage.c->id, type, 0), 0);
 	return stage;

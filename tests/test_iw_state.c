@@ -20,7 +20,7 @@ static const char *const legal_rows[IW_CM_NSTATES] = {
 /* a: may be asked for, t: may be told by the driver, b: both. */
 static const char *const qp_rows[IW_QP_NSTATES] = {
 	/* RESET INIT RTR RTS SQD ERR */
-	[IW_QP_RESET] = ".a.t.b", [IW_QP_INIT] = "a.at.b", [IW_QP_RTR] = "...t.b",
+	[IW_QP_RESET] = ".a.t.b", [IW_QP_INIT] = "a.at.b", [IW_QP_RTR] = "...b.b",
 	[IW_QP_RTS] = "....ab",	  [IW_QP_SQD] = ".....b",  [IW_QP_ERR] = "a.....",
 };
 
@@ -95,6 +95,8 @@ static const struct input inputs[] = {
 	{ IW_CM_EVENT_ROUTE, -ETIMEDOUT },
 	{ IW_CM_EVENT_ADDR_CHANGE, 0 },
 	{ IW_CM_EVENT_TIMEWAIT_EXIT, 0 },
+	{ IW_CM_EVENT_MULTICAST, 0 },
+	{ IW_CM_EVENT_CONNECT_RESPONSE, 0 },
 };
 
 #define NINPUTS IW_ARRAY_SIZE(inputs)
@@ -107,15 +109,15 @@ static const struct input inputs[] = {
  */
 /* clang-format off */
 static const char *const event_rows[S_NSITUATIONS] = {
-	/*                REQ REP+ REP- EST+ EST- DISC CLOS GONE ADDR ROUT ACHG TIME */
-	[S_IDLE] = "ir  iu   iu   iu   iu   iu   iu   id   id   id   id   id",
-	[S_ENDED] = "er  eu   eu   eu   eu   eu   eu   ed   ed   ed   ed   ed",
-	[S_LISTEN] = "ld  lu   lu   lu   lu   lu   lu   ld   lu   lu   ld   ld",
-	[S_CONN_RECV] = "rr  iu   iu   iu   iu   iu   iu   rd   ru   ru   rd   rd",
-	[S_ACCEPTED] = "ar  au   au   td   ed   au   au   ad   au   au   ad   ad",
-	[S_CONN_SENT] = "sr  td   ed   su   su   su   su   sd   su   su   sd   sd",
-	[S_ESTABLISHED] = "tr  cu   cu   cu   cu   cs   ed   td   tu   tu   td   td",
-	[S_CLOSING] = "cr  cu   cu   cu   cu   cs   ed   cd   cu   cu   cd   cd",
+	/*                REQ REP+ REP- EST+ EST- DISC CLOS GONE ADDR ROUT ACHG TIME MULT RESP */
+	[S_IDLE] = "ir  iu   iu   iu   iu   iu   iu   id   id   id   id   id   id   iu",
+	[S_ENDED] = "er  eu   eu   eu   eu   eu   eu   ed   ed   ed   ed   ed   ed   eu",
+	[S_LISTEN] = "ld  lu   lu   lu   lu   lu   lu   ld   lu   lu   ld   ld   ld   lu",
+	[S_CONN_RECV] = "rr  iu   iu   iu   iu   iu   iu   rd   ru   ru   rd   rd   rd   iu",
+	[S_ACCEPTED] = "ar  au   au   td   ed   au   au   ad   au   au   ad   ad   ad   au",
+	[S_CONN_SENT] = "sr  td   ed   su   su   su   su   sd   su   su   sd   sd   sd   su",
+	[S_ESTABLISHED] = "tr  cu   cu   cu   cu   cs   ed   td   tu   tu   td   td   td   cu",
+	[S_CLOSING] = "cr  cu   cu   cu   cu   cs   ed   cd   cu   cu   cd   cd   cd   cu",
 };
 
 /* clang-format on */
@@ -146,12 +148,15 @@ enum operation {
 	O_SET_OPTION,
 	O_NOTIFY,
 	O_INIT_QP_ATTR,
+	O_QUERY_PATH,
+	O_JOIN_LEAVE,
 	O_LISTEN,
 	O_CONNECT,
 	O_ACCEPT,
 	O_REJECT,
 	O_DISCONNECT,
 	O_ABORT,
+	O_ESTABLISH,
 	O_MIGRATE,
 	O_ATTACH,
 	O_MODIFY,
@@ -161,7 +166,8 @@ enum operation {
 static int operate(struct iw_cm_id *id, enum operation o)
 {
 	static const struct iw_cm_conn_param param;
-	static int qp;
+	static int qp, group;
+	const struct iw_cm_join join = { .addr = (void *)&group, .membership = &group };
 
 	switch (o) {
 	case O_BIND:
@@ -178,6 +184,10 @@ static int operate(struct iw_cm_id *id, enum operation o)
 		return iw_cm_notify(id, 1);
 	case O_INIT_QP_ATTR:
 		return iw_cm_init_qp_attr(id, NULL, NULL);
+	case O_QUERY_PATH:
+		return iw_cm_query_path(id, NULL);
+	case O_JOIN_LEAVE:
+		return iw_cm_join(id, &join) ?: iw_cm_leave(id, &group);
 	case O_LISTEN:
 		return iw_cm_listen(id, 1, 1);
 	case O_CONNECT:
@@ -190,6 +200,8 @@ static int operate(struct iw_cm_id *id, enum operation o)
 		return iw_cm_disconnect(id, false);
 	case O_ABORT:
 		return iw_cm_disconnect(id, true);
+	case O_ESTABLISH:
+		return iw_cm_establish(id);
 	case O_MIGRATE:
 		return iw_cm_migrate(id, NULL, NULL, NULL);
 	case O_ATTACH:
@@ -201,13 +213,13 @@ static int operate(struct iw_cm_id *id, enum operation o)
 
 /* The situation that follows, or '-': -EINVAL and nothing changes. */
 static const char *const operation_rows[S_NSITUATIONS] = {
-	/* bind, 2 resolve, query, option, notify, attr, listen, connect, accept, reject,
-	 * disconnect, abrupt, migrate, attach, modify
+	/* bind, 2 resolve, query, option, notify, attr, path, join and leave, listen,
+	 * connect, accept, reject, disconnect, abrupt, establish, migrate, attach, modify
 	 */
-	[S_IDLE] = "iiiiiiils----ii-",	      [S_ENDED] = "eeeeeeels--eeee-",
-	[S_LISTEN] = "---llll------ll-",      [S_CONN_RECV] = "---rrrr--ai--rr-",
-	[S_ACCEPTED] = "---aaaa----aaaa-",    [S_CONN_SENT] = "---ssss----ssss-",
-	[S_ESTABLISHED] = "---tttt----cctt-", [S_CLOSING] = "---cccc----cccc-",
+	[S_IDLE] = "iiiiiiiiils-----ii-",	 [S_ENDED] = "eeeeeeeeels--ee-ee-",
+	[S_LISTEN] = "---llllll-------ll-",	 [S_CONN_RECV] = "---rrrrrr--ai---rr-",
+	[S_ACCEPTED] = "---aaaaaa----aa-aa-",	 [S_CONN_SENT] = "---ssssss----ss-ss-",
+	[S_ESTABLISHED] = "---tttttt----cc-tt-", [S_CLOSING] = "---cccccc----cc-cc-",
 };
 
 /* Whether iw_cm_disconnect tells the two kinds of IDLE apart as it should. */
@@ -221,12 +233,24 @@ static void check_situation(struct client *c, enum situation want, const char *w
 		cr_assert_eq(iw_cm_disconnect(c->id, true), 0, "%s", what);
 }
 
+static int post_member(struct iw_cm_id *id)
+{
+	static int group;
+	const struct iw_cm_join join = { .addr = (void *)&group, .membership = &group };
+	int rc = iw_cm_join(id, &join);
+
+	cr_assert(rc == 0 || rc == -EEXIST);
+	return fake_post_member(id, &group, 0);
+}
+
 static int post_input(struct stage *stage, const struct input *in)
 {
 	struct client *other;
 	struct iw_cm_event ev = { .type = in->type };
 	int rc;
 
+	if (in->type == IW_CM_EVENT_MULTICAST)
+		return post_member(stage->c->id);
 	if (in->type != IW_CM_EVENT_CONNECT_REQUEST)
 		return fake_post(stage->c->id, in->type, in->status);
 	if (iw_cm_get_state(stage->c->id) == IW_CM_LISTEN) {
@@ -379,7 +403,8 @@ Test(iw_state, operations__pass_the_error_of_the_driver)
 {
 	static const enum fake_op ops[] = { F_BIND,	    F_RESOLVE_ADDR, F_RESOLVE_ROUTE,
 					    F_QUERY,	    F_SET_OPTION,   F_NOTIFY,
-					    F_INIT_QP_ATTR, F_LISTEN,	    F_CONNECT };
+					    F_INIT_QP_ATTR, F_QUERY_PATH,   F_JOIN,
+					    F_LISTEN,	    F_CONNECT };
 	struct client *c = client_new(&fake_ops);
 
 	for (size_t i = 0; i < IW_ARRAY_SIZE(ops); i++) {
