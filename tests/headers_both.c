@@ -41,7 +41,7 @@ static const char header[] = "rdma-core";
 static struct side server, client;
 static char asked[TEXT_MAX];
 
-static void die(const char *what)
+static void __attribute__((noreturn)) die(const char *what)
 {
 	fflush(stdout);
 	fprintf(stderr, "%s: %s\n", what, strerror(errno));
