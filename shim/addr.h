@@ -7,6 +7,7 @@
 #define IW_SHIM_ADDR_H
 
 #include <arpa/inet.h>
+#include <endian.h>
 #include <linux/types.h>
 #include <netinet/in.h>
 #include <stdbool.h>
@@ -17,8 +18,18 @@
 #define AF_IB 27
 #endif
 
-/* Of struct sockaddr_ib, which needs InfiniBand's headers. */
-#define SHIM_SOCKADDR_IB_SIZE 48
+/* AF_IB: what <rdma/ib.h> calls struct sockaddr_ib, where there is such a header. */
+struct shim_sockaddr_ib {
+	sa_family_t family;
+	__be16 pkey;
+	__be32 flowinfo;
+	struct in6_addr gid; /* zero: all */
+	__be64 service_id;   /* its last 16 bits are the port */
+	__be64 service_mask;
+	uint64_t scope_id;
+};
+
+_Static_assert(sizeof(struct shim_sockaddr_ib) == 48, "the kernel's size");
 
 /* Room for an address in words, without its port. */
 #define SHIM_ADDR_TEXT INET6_ADDRSTRLEN
@@ -37,7 +48,7 @@ static inline size_t shim_addr_size(const struct sockaddr *addr)
 	case AF_INET6:
 		return sizeof(struct sockaddr_in6);
 	default:
-		return SHIM_SOCKADDR_IB_SIZE;
+		return sizeof(struct shim_sockaddr_ib);
 	}
 }
 
@@ -51,11 +62,23 @@ static inline uint32_t shim_addr_v4(const struct sockaddr *addr)
 	return ntohl(((const struct sockaddr_in *)(const void *)addr)->sin_addr.s_addr);
 }
 
+static inline const struct shim_sockaddr_ib *shim_addr_ib(const struct sockaddr *addr)
+{
+	return (const struct shim_sockaddr_ib *)(const void *)addr;
+}
+
 static inline bool shim_addr_is_any(const struct sockaddr *addr)
 {
-	return addr->sa_family == AF_INET
-		       ? !shim_addr_v4(addr)
-		       : addr->sa_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(shim_addr_v6(addr));
+	switch (addr->sa_family) {
+	case AF_INET:
+		return !shim_addr_v4(addr);
+	case AF_INET6:
+		return IN6_IS_ADDR_UNSPECIFIED(shim_addr_v6(addr));
+	case AF_IB:
+		return IN6_IS_ADDR_UNSPECIFIED(&shim_addr_ib(addr)->gid);
+	default:
+		return false;
+	}
 }
 
 static inline bool shim_addr_is_loopback(const struct sockaddr *addr)
@@ -80,6 +103,8 @@ static inline __be16 shim_addr_port(const struct sockaddr *addr)
 		return ((const struct sockaddr_in *)(const void *)addr)->sin_port;
 	case AF_INET6:
 		return ((const struct sockaddr_in6 *)(const void *)addr)->sin6_port;
+	case AF_IB:
+		return htons((uint16_t)be64toh(shim_addr_ib(addr)->service_id));
 	default:
 		return 0;
 	}
@@ -96,14 +121,18 @@ static inline void shim_addr_set_port(struct sockaddr_storage *addr, __be16 port
 /* "-" for what has no text. */
 static inline const char *shim_addr_text(const struct sockaddr *addr, char text[SHIM_ADDR_TEXT])
 {
-	const void *host =
-		addr->sa_family == AF_INET
-			? (const void *)&((const struct sockaddr_in *)(const void *)addr)->sin_addr
-			: shim_addr_v6(addr);
-
-	if (addr->sa_family != AF_INET && addr->sa_family != AF_INET6)
+	switch (addr->sa_family) {
+	case AF_INET:
+		return inet_ntop(AF_INET,
+				 &((const struct sockaddr_in *)(const void *)addr)->sin_addr, text,
+				 SHIM_ADDR_TEXT);
+	case AF_INET6:
+		return inet_ntop(AF_INET6, shim_addr_v6(addr), text, SHIM_ADDR_TEXT);
+	case AF_IB:
+		return inet_ntop(AF_INET6, &shim_addr_ib(addr)->gid, text, SHIM_ADDR_TEXT);
+	default:
 		return "-";
-	return inet_ntop(addr->sa_family, host, text, SHIM_ADDR_TEXT);
+	}
 }
 
 #endif

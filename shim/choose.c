@@ -194,6 +194,8 @@ static int choose_local_auto(const struct sockaddr *addr, enum iw_driver_kind *k
 {
 	int rc = kernel_ready();
 
+	if (rc && addr && addr->sa_family == AF_IB)
+		return rc;
 	if (rc || !kernel_serves_local(addr))
 		return soft_instead(rc, kind);
 	*kind = IW_DRIVER_KERNEL;
@@ -314,7 +316,7 @@ static int soft_path(const struct sockaddr *src, struct shim_path *path)
 
 	path->kind = IW_DRIVER_SOFT;
 	if (path->dst.ss_family == AF_IB)
-		return -EINVAL;
+		return -EAFNOSUPPORT;
 	any_to_loopback(&path->dst);
 	rc = lookup((struct sockaddr *)&path->dst, src, &route);
 	if (rc)

@@ -9,6 +9,9 @@
 /* ucma's own default bound; a negative or zero backlog means "the most". */
 #define BACKLOG_DEFAULT 1024
 
+/* InfiniBand counts retries in three bits. */
+#define RETRY_MAX 7
+
 /* ---- parameters */
 
 static void copy_param(struct iw_cm_conn_param *to, const struct rdma_conn_param *from)
@@ -18,8 +21,8 @@ static void copy_param(struct iw_cm_conn_param *to, const struct rdma_conn_param
 	to->responder_resources = from->responder_resources;
 	to->initiator_depth = from->initiator_depth;
 	to->flow_control = from->flow_control;
-	to->retry_count = from->retry_count;
-	to->rnr_retry_count = from->rnr_retry_count;
+	to->retry_count = (uint8_t)iw_min_u32(from->retry_count, RETRY_MAX);
+	to->rnr_retry_count = (uint8_t)iw_min_u32(from->rnr_retry_count, RETRY_MAX);
 	to->srq = from->srq;
 	to->qp_num = from->qp_num;
 }
@@ -48,31 +51,40 @@ static int limit_resources(struct iw_cm_conn_param *param, const struct shim_dev
 	return rc ? rc : limit(&param->initiator_depth, device->max_initiator_depth);
 }
 
-static bool is_stream(const struct shim_id *id)
+/* InfiniBand's limits differ by message: the kernel knows them. */
+static size_t private_room(const struct shim_id *id)
 {
-	return id->id.ps == RDMA_PS_TCP;
+	return shim_is_iwarp(id) ? SHIM_PRIVATE_DATA_SENT : SHIM_PRIVATE_DATA_MAX;
 }
 
 /* Before anything else, so that the id can still be connected or answered. */
-static int check_private(const void *data, uint8_t len)
+static int check_private(const struct shim_id *id, const void *data, uint8_t len)
 {
-	return len > SHIM_PRIVATE_DATA_SENT || (len && !data) ? -EINVAL : 0;
+	return len > private_room(id) || (len && !data) ? -EINVAL : 0;
 }
 
-static int check_param(const struct rdma_conn_param *param)
+static int check_param(const struct shim_id *id, const struct rdma_conn_param *param)
 {
-	return param ? check_private(param->private_data, param->private_data_len) : 0;
+	return param ? check_private(id, param->private_data, param->private_data_len) : 0;
+}
+
+/* Somebody's QP gets connected: the id's, or the one that the parameters name. */
+static bool names_qp(const struct shim_id *id, const struct rdma_conn_param *param)
+{
+	return param || id->id.qp;
 }
 
 /* ---- active */
 
 /* What rdma_create_ep(3) was given for the peer comes first; @data is room for both. */
-static int put_before(const struct shim_endpoint *ep, struct iw_cm_conn_param *out,
-		      uint8_t data[SHIM_PRIVATE_DATA_SENT])
+static int put_before(const struct shim_id *id, struct iw_cm_conn_param *out,
+		      uint8_t data[SHIM_PRIVATE_DATA_MAX])
 {
+	const struct shim_endpoint *ep = id->ep;
+
 	if (!ep || !ep->connect_len)
 		return 0;
-	if (ep->connect_len + out->private_data_len > SHIM_PRIVATE_DATA_SENT)
+	if (ep->connect_len + (size_t)out->private_data_len > private_room(id))
 		return -EINVAL;
 	memcpy(data, ep->connect, ep->connect_len);
 	if (out->private_data_len)
@@ -85,21 +97,22 @@ static int put_before(const struct shim_endpoint *ep, struct iw_cm_conn_param *o
 static int connect_param(struct shim_id *id, const struct rdma_conn_param *param,
 			 struct iw_cm_conn_param *out)
 {
-	int rc = check_param(param);
+	int rc = check_param(id, param);
 
 	if (rc)
 		return rc;
 	if (param)
 		copy_param(out, param);
-	if (is_stream(id)) {
-		if (!param && !id->id.qp)
+	if (!shim_is_datagram(id)) {
+		if (!names_qp(id, param))
 			return -EINVAL;
 		if (!param) {
 			out->responder_resources = out->initiator_depth = UINT8_MAX;
-			out->retry_count = out->rnr_retry_count = 7;
+			out->retry_count = out->rnr_retry_count = RETRY_MAX;
 		}
 		rc = limit_resources(out, id->device);
 	}
+	out->ece = id->local_ece;
 	take_qp(out, &id->id);
 	return rc;
 }
@@ -111,7 +124,7 @@ static int connect_param(struct shim_id *id, const struct rdma_conn_param *param
  */
 static int do_connect(struct shim_id *id, const struct rdma_conn_param *param)
 {
-	uint8_t data[SHIM_PRIVATE_DATA_SENT];
+	uint8_t data[SHIM_PRIVATE_DATA_MAX];
 	struct iw_cm_conn_param out = { 0 };
 	struct iw_cm_id *cm = shim_id_cm(id);
 	const bool sync = id->sync;
@@ -121,7 +134,7 @@ static int do_connect(struct shim_id *id, const struct rdma_conn_param *param)
 		return -EINVAL;
 	rc = connect_param(id, param, &out);
 	if (!rc)
-		rc = put_before(id->ep, &out, data);
+		rc = put_before(id, &out, data);
 	if (rc)
 		return rc;
 	rc = shim_events_promise(id, 2); /* the outcome, and the end */
@@ -211,39 +224,38 @@ IW_EXPORT int rdma_listen(struct rdma_cm_id *id, int backlog)
 
 static bool is_child(const struct shim_id *id)
 {
-	return id->passive && id->cm;
+	return id->passive && id->cm && id->device;
 }
 
 static int accept_param(struct shim_id *id, const struct rdma_conn_param *param,
 			struct iw_cm_conn_param *out)
 {
-	int rc = check_param(param);
+	int rc = check_param(id, param);
 
 	if (rc)
 		return rc;
 	if (param) {
 		copy_param(out, param);
-		rc = is_stream(id) ? limit_resources(out, id->device) : 0;
+		rc = shim_is_datagram(id) ? 0 : limit_resources(out, id->device);
 	} else {
 		out->responder_resources =
 			(uint16_t)iw_min_u32(id->request_rr, id->device->max_responder_resources);
 		out->initiator_depth =
 			(uint16_t)iw_min_u32(id->request_depth, id->device->max_initiator_depth);
-		out->retry_count = out->rnr_retry_count = 7;
+		out->retry_count = out->rnr_retry_count = RETRY_MAX;
 	}
+	out->ece = id->local_ece;
 	take_qp(out, &id->id);
 	return rc;
 }
 
 static int do_accept(struct shim_id *id, const struct rdma_conn_param *param)
 {
-	const bool wait = id->sync && is_stream(id);
+	const bool wait = id->sync && !shim_is_datagram(id);
 	struct iw_cm_conn_param out = { 0 };
 	int rc;
 
-	if (!is_child(id) || !id->device)
-		return -EINVAL;
-	if (!param && !id->id.qp && is_stream(id))
+	if (!is_child(id) || !names_qp(id, param))
 		return -EINVAL;
 	rc = accept_param(id, param, &out);
 	if (rc)
@@ -267,19 +279,59 @@ IW_EXPORT int rdma_accept(struct rdma_cm_id *id, struct rdma_conn_param *conn_pa
 	return shim_return(rc ? rc : do_accept(priv, conn_param));
 }
 
+static bool has_responded(struct shim_id *id)
+{
+	bool responded;
+
+	iw_lock(&id->lock);
+	responded = id->responded;
+	iw_unlock(&id->lock);
+	return responded;
+}
+
+/* A request, or what the peer answered to one. MPA's Replies tell no reason. */
+int shim_reject(struct shim_id *id, const void *private_data, uint8_t len, uint8_t reason)
+{
+	int rc;
+
+	if (!is_child(id) && !has_responded(id))
+		return -EINVAL;
+	if (!id->cm)
+		return -EINVAL;
+	rc = check_private(id, private_data, len);
+	if (rc)
+		return rc;
+	return iw_cm_reject(id->cm, private_data, len, shim_is_iwarp(id) ? 0 : reason);
+}
+
 IW_EXPORT int rdma_reject(struct rdma_cm_id *id, const void *private_data, uint8_t private_data_len)
 {
 	struct shim_id *priv;
 	int rc = shim_id_check(id, &priv);
 
-	if (!rc)
-		rc = is_child(priv) ? check_private(private_data, private_data_len) : -EINVAL;
-	if (!rc)
-		rc = iw_cm_reject(priv->cm, private_data, private_data_len, 0);
-	return shim_return(rc);
+	return shim_return(rc ? rc : shim_reject(priv, private_data, private_data_len, 0));
 }
 
 /* ---- established */
+
+static void set_established(struct shim_id *id, bool established)
+{
+	iw_lock(&id->lock);
+	id->established = established;
+	iw_unlock(&id->lock);
+}
+
+/* Its end, which may come at once, is due from the call on. */
+static int complete_response(struct shim_id *id)
+{
+	int rc;
+
+	set_established(id, true);
+	rc = iw_cm_establish(id->cm);
+	if (rc)
+		set_established(id, false);
+	return rc;
+}
 
 /*
  * For programs that move their own QP. On iWARP the connection is complete
@@ -287,14 +339,17 @@ IW_EXPORT int rdma_reject(struct rdma_cm_id *id, const void *private_data, uint8
  */
 static int do_establish(struct shim_id *id)
 {
-	bool established;
+	bool established, responded;
 
 	if (id->id.qp || !id->cm)
 		return -EINVAL;
 	iw_lock(&id->lock);
 	established = id->established && !id->passive;
+	responded = id->responded;
 	iw_unlock(&id->lock);
-	return established ? 0 : -EINVAL;
+	if (responded && !established)
+		return complete_response(id);
+	return established && shim_is_iwarp(id) ? 0 : -EINVAL;
 }
 
 IW_EXPORT int rdma_establish(struct rdma_cm_id *id)
@@ -347,7 +402,7 @@ static int do_disconnect(struct shim_id *id)
 	if (!id->cm || !id->device)
 		return -EINVAL;
 	rc = iw_cm_disconnect(id->cm, false);
-	if (rc == -EINVAL && id->passive)
+	if (rc == -EINVAL && id->passive && !shim_is_datagram(id))
 		return 0;
 	if (rc || !sync || !end_is_due(id))
 		return rc;

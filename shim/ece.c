@@ -6,10 +6,12 @@
  */
 #include "shim/shim.h"
 
-static int check(struct rdma_cm_id *id, const struct ibv_ece *ece)
+/* Of the InfiniBand CM: "vendor option is not supported". */
+#define REASON_VENDOR_OPTION 35
+
+static int check(struct rdma_cm_id *id, const struct ibv_ece *ece, struct shim_id **priv)
 {
-	struct shim_id *priv;
-	int rc = shim_id_check(id, &priv);
+	int rc = shim_id_check(id, priv);
 
 	if (rc)
 		return rc;
@@ -18,25 +20,38 @@ static int check(struct rdma_cm_id *id, const struct ibv_ece *ece)
 
 IW_EXPORT int rdma_set_local_ece(struct rdma_cm_id *id, struct ibv_ece *ece)
 {
-	int rc = check(id, ece);
+	struct shim_id *priv;
+	int rc = check(id, ece, &priv);
 
 	if (!rc && (!ece->vendor_id || ece->comp_mask))
 		rc = -EINVAL;
+	if (!rc)
+		priv->local_ece = (struct iw_cm_ece){
+			.vendor_id = ece->vendor_id,
+			.attr_mod = ece->options,
+		};
 	return shim_return(rc);
 }
 
 IW_EXPORT int rdma_get_remote_ece(struct rdma_cm_id *id, struct ibv_ece *ece)
 {
-	int rc = check(id, ece);
+	struct shim_id *priv;
+	int rc = check(id, ece, &priv);
 
 	if (!rc)
-		memset(ece, 0, sizeof(*ece));
+		*ece = (struct ibv_ece){
+			.vendor_id = priv->remote_ece.vendor_id,
+			.options = priv->remote_ece.attr_mod,
+		};
 	return shim_return(rc);
 }
 
-/* The reason that it names, unsuitable options, has no place in an MPA Reply. */
 IW_EXPORT int rdma_reject_ece(struct rdma_cm_id *id, const void *private_data,
 			      uint8_t private_data_len)
 {
-	return rdma_reject(id, private_data, private_data_len);
+	struct shim_id *priv;
+	int rc = shim_id_check(id, &priv);
+
+	return shim_return(
+		rc ? rc : shim_reject(priv, private_data, private_data_len, REASON_VENDOR_OPTION));
 }

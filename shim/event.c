@@ -124,6 +124,8 @@ int shim_event_ack(struct shim_event *event)
 	iw_lock(&owner->lock);
 	event->magic = 0;
 	TAILQ_REMOVE(&owner->unacked, event, link);
+	if (event->member)
+		shim_member_acked(event);
 	if (!shim_is_request(event))
 		rest = event_give_back(event);
 	if (TAILQ_EMPTY(&owner->unacked))
@@ -142,6 +144,7 @@ static void fill(struct shim_event *event, struct shim_id *id, enum rdma_cm_even
 	event->ev.listen_id = NULL;
 	event->ev.event = type;
 	event->ev.status = status;
+	event->member = NULL;
 	memset(&event->ev.param, 0, sizeof(event->ev.param));
 }
 
@@ -167,6 +170,41 @@ static void fill_conn(struct shim_event *event, const struct iw_cm_conn_param *f
 	to->qp_num = from->qp_num;
 }
 
+static void fill_ud(struct shim_event *event, const struct iw_cm_conn_param *from)
+{
+	struct rdma_ud_param *to = &event->ev.param.ud;
+	size_t len = iw_copy(event->private_data, SHIM_PRIVATE_DATA_MAX, from->private_data,
+			     from->private_data_len);
+
+	_Static_assert(sizeof(to->ah_attr) <= sizeof(from->ah), "the core has room for it");
+	to->private_data = len ? event->private_data : NULL;
+	to->private_data_len = (uint8_t)len;
+	memcpy(&to->ah_attr, from->ah, sizeof(to->ah_attr));
+	to->qp_num = from->qp_num;
+	to->qkey = from->qkey;
+}
+
+static void fill_param(struct shim_event *event, const struct shim_id *id,
+		       const struct iw_cm_conn_param *from)
+{
+	if (shim_is_datagram(id))
+		fill_ud(event, from);
+	else
+		fill_conn(event, from);
+}
+
+/* Programs know the reasons of InfiniBand's CM, which are above 0; else it is an errno. */
+static int status_of(const struct iw_cm_event *ev)
+{
+	return ev->reason ? (int)ev->reason : ev->status;
+}
+
+static bool has_param(enum iw_cm_event_type type)
+{
+	return type == IW_CM_EVENT_CONNECT_REPLY || type == IW_CM_EVENT_CONNECT_RESPONSE ||
+	       type == IW_CM_EVENT_ESTABLISHED;
+}
+
 static void queue_plain(struct shim_id *id, enum rdma_cm_event_type type,
 			const struct iw_cm_event *ev)
 {
@@ -177,10 +215,42 @@ static void queue_plain(struct shim_id *id, enum rdma_cm_event_type type,
 		iw_error("no memory for %s of id %p: lost", rdma_event_str(type), (void *)id);
 		return;
 	}
-	fill(event, id, type, ev->status);
-	if (ev->type == IW_CM_EVENT_CONNECT_REPLY || ev->type == IW_CM_EVENT_ESTABLISHED)
-		fill_conn(event, &ev->param);
+	fill(event, id, type, status_of(ev));
+	if (has_param(ev->type))
+		fill_param(event, id, &ev->param);
 	shim_channel_queue(id->channel, event);
+}
+
+void shim_event_ud(struct shim_id *id, enum rdma_cm_event_type type, const struct iw_cm_event *ev,
+		   struct shim_member *member, void *context)
+{
+	struct shim_event *event = event_take(id, true);
+
+	if (!event) {
+		iw_error("no memory for %s of id %p: lost", rdma_event_str(type), (void *)id);
+		return;
+	}
+	fill(event, id, type, ev->status);
+	fill_ud(event, &ev->param);
+	event->ev.param.ud.private_data = context; /* as rdma_join_multicast(3) says */
+	event->member = member;
+	shim_channel_queue(id->channel, event);
+}
+
+int shim_event_own(struct shim_id *id, enum rdma_cm_event_type type, int status, uint64_t arg)
+{
+	bool promised =
+		type == RDMA_CM_EVENT_ADDRINFO_RESOLVED || type == RDMA_CM_EVENT_ADDRINFO_ERROR;
+	struct shim_event *event = event_take(id, promised);
+
+	if (!event)
+		return -ENOMEM;
+	fill(event, id, type, status);
+	event->ev.param.arg = arg;
+	iw_lock(&id->moving);
+	shim_channel_queue(id->channel, event);
+	iw_unlock(&id->moving);
+	return 0;
 }
 
 /* ADDR_QUERY -> ADDR_RESOLVED or BOUND. Opens the device on this thread. */
@@ -201,10 +271,17 @@ static void on_addr(struct shim_id *id, struct iw_cm_id *cm, const struct iw_cm_
 }
 
 /* ROUTE_QUERY -> ROUTE_RESOLVED or ADDR_RESOLVED. */
-static void on_route(struct shim_id *id, const struct iw_cm_event *ev)
+static void on_route(struct shim_id *id, struct iw_cm_id *cm, const struct iw_cm_event *ev)
 {
-	shim_id_set_state(id, ev->status ? SHIM_ADDR_RESOLVED : SHIM_ROUTE_RESOLVED);
-	queue_plain(id, ev->status ? RDMA_CM_EVENT_ROUTE_ERROR : RDMA_CM_EVENT_ROUTE_RESOLVED, ev);
+	struct iw_cm_event out = *ev;
+
+	if (!out.status)
+		out.status = shim_path_refresh(id, cm);
+	if (out.status == -ESHUTDOWN)
+		return;
+	shim_id_set_state(id, out.status ? SHIM_ADDR_RESOLVED : SHIM_ROUTE_RESOLVED);
+	queue_plain(id, out.status ? RDMA_CM_EVENT_ROUTE_ERROR : RDMA_CM_EVENT_ROUTE_RESOLVED,
+		    &out);
 }
 
 static enum rdma_cm_event_type failure_type(int status)
@@ -218,6 +295,16 @@ static enum rdma_cm_event_type failure_type(int status)
 	default:
 		return RDMA_CM_EVENT_CONNECT_ERROR;
 	}
+}
+
+/* The peer has accepted; the program, whose QP we do not know, completes the connection. */
+static void on_response(struct shim_id *id, const struct iw_cm_event *ev)
+{
+	iw_lock(&id->lock);
+	id->responded = true;
+	iw_unlock(&id->lock);
+	id->remote_ece = ev->param.ece;
+	queue_plain(id, RDMA_CM_EVENT_CONNECT_RESPONSE, ev);
 }
 
 /* The outcome of connect or accept. */
@@ -266,16 +353,18 @@ static int on_request(struct shim_id *listener, const struct iw_cm_event *ev)
 	child->kind = listener->kind;
 	child->passive = true;
 	child->state = SHIM_CONNECT;
+	child->id.qp_type = listener->id.qp_type;
+	child->remote_ece = ev->param.ece;
 	rc = shim_id_refresh(child, ev->child);
 	if (rc)
 		goto free_child;
 	iw_cm_set_context(ev->child, shim_handler, child);
 	event->owner = listener;
 	fill(event, child, RDMA_CM_EVENT_CONNECT_REQUEST, 0);
-	fill_conn(event, &ev->param);
+	fill_param(event, child, &ev->param);
 	event->ev.listen_id = &listener->id;
-	child->request_rr = event->ev.param.conn.responder_resources;
-	child->request_depth = event->ev.param.conn.initiator_depth;
+	child->request_rr = clamp_u8(ev->param.responder_resources);
+	child->request_depth = clamp_u8(ev->param.initiator_depth);
 	shim_channel_queue(listener->channel, event);
 	return 0;
 
@@ -313,7 +402,13 @@ int shim_handler(struct iw_cm_id *cm, const struct iw_cm_event *ev)
 		on_addr(id, cm, ev);
 		break;
 	case IW_CM_EVENT_ROUTE:
-		on_route(id, ev);
+		on_route(id, cm, ev);
+		break;
+	case IW_CM_EVENT_CONNECT_RESPONSE:
+		on_response(id, ev);
+		break;
+	case IW_CM_EVENT_MULTICAST:
+		shim_member_event(id, ev);
 		break;
 	case IW_CM_EVENT_CONNECT_REPLY:
 	case IW_CM_EVENT_ESTABLISHED:
@@ -413,6 +508,8 @@ int shim_meaning(const struct rdma_cm_event *ev, enum rdma_cm_event_type want)
 	if (ev->event == want)
 		return 0;
 	switch (ev->event) {
+	case RDMA_CM_EVENT_CONNECT_RESPONSE: /* for a connect, which rdma_establish() completes */
+		return want == RDMA_CM_EVENT_ESTABLISHED ? 0 : -EINVAL;
 	case RDMA_CM_EVENT_DISCONNECTED:
 		return -ECONNRESET;
 	case RDMA_CM_EVENT_DEVICE_REMOVAL:

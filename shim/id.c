@@ -60,10 +60,12 @@ int shim_id_new(struct shim_channel *channel, void *context, enum rdma_port_spac
 	id->id.ps = ps;
 	id->id.qp_type = (enum ibv_qp_type)qp_type;
 	id->generation = shim_generation();
+	iw_lock_init(&id->moving);
 	iw_lock_init(&id->lock);
 	iw_cond_init(&id->acked);
 	TAILQ_INIT(&id->spares);
 	TAILQ_INIT(&id->unacked);
+	TAILQ_INIT(&id->members);
 	for (int i = 0; i < SHIM_OWN_EVENTS; i++) {
 		id->own[i].owner = id;
 		id->own[i].embedded = true;
@@ -286,6 +288,13 @@ static void say_device(const struct shim_id *id)
 		shim_driver_name(id->kind));
 }
 
+/* The core takes every id for one on iWARP. */
+static void tell_transport(const struct shim_id *id, struct iw_cm_id *cm)
+{
+	if (!shim_is_iwarp(id))
+		iw_cm_set_transport(cm, shim_is_datagram(id) ? IW_CM_DATAGRAM : IW_CM_INFINIBAND);
+}
+
 int shim_id_refresh(struct shim_id *id, struct iw_cm_id *cm)
 {
 	struct iw_cm_addr_info info = { .ibdev_index = -1 };
@@ -307,9 +316,11 @@ int shim_id_refresh(struct shim_id *id, struct iw_cm_id *cm)
 	}
 	copy_addr(&id->id.route.addr.src_storage, &info.src);
 	copy_addr(&id->id.route.addr.dst_storage, &info.dst);
-	if (first)
-		say_device(id);
-	return 0;
+	if (!first)
+		return 0;
+	say_device(id);
+	tell_transport(id, cm);
+	return shim_path_refresh(id, cm);
 }
 
 /* ---- state */
@@ -437,9 +448,11 @@ static void leave_channel(struct shim_id *id)
 
 void shim_id_free(struct shim_id *id)
 {
+	shim_info_end(id);
 	shim_id_detach(id);
 	if (id->channel)
 		drop_unread(id);
+	shim_members_free(id);
 	leave_channel(id);
 	if (id->device)
 		shim_device_put(id->device);
@@ -448,6 +461,7 @@ void shim_id_free(struct shim_id *id)
 	id->magic = 0;
 	iw_cond_fini(&id->acked);
 	iw_lock_fini(&id->lock);
+	iw_lock_fini(&id->moving);
 	free(id);
 }
 
@@ -512,6 +526,7 @@ IW_EXPORT int rdma_destroy_id(struct rdma_cm_id *id)
 		return shim_return(rc);
 	if (!claim_end(priv))
 		return shim_return(-EINVAL);
+	shim_info_end(priv);
 	shim_id_detach(priv);
 	if (priv->channel)
 		drop_unread(priv);

@@ -26,6 +26,7 @@ static void move_to_channel(void *arg)
 	struct shim_id *id = move->id;
 	struct shim_event *ev;
 
+	iw_lock(&id->moving);
 	shim_channel_purge(id->channel, id, &list);
 	iw_lock(&id->channel->lock);
 	TAILQ_REMOVE(&id->channel->ids, id, link);
@@ -38,6 +39,7 @@ static void move_to_channel(void *arg)
 		else
 			shim_channel_queue(move->to, ev);
 	}
+	iw_unlock(&id->moving);
 }
 
 static int move_id(struct shim_id *id, struct shim_channel *to)

@@ -53,3 +53,21 @@ IW_EXPORT int rdma_leave_multicast(struct rdma_cm_id *id, struct sockaddr *addr)
 		rc = shim_addr_known(addr) ? -EADDRNOTAVAIL : -EINVAL;
 	return shim_return(rc);
 }
+
+/* ---- events */
+
+void shim_member_event(struct shim_id *id, const struct iw_cm_event *ev)
+{
+	iw_warn("id %p: %s of a group that was never joined", (void *)id,
+		iw_cm_event_name(ev->type));
+}
+
+void shim_member_acked(struct shim_event *event)
+{
+	iw_cond_broadcast(&event->owner->acked);
+}
+
+void shim_members_free(struct shim_id *id)
+{
+	(void)id;
+}

@@ -74,9 +74,16 @@ static int create_cqs(struct rdma_cm_id *id, const struct ibv_qp_init_attr_ex *a
 
 /* ---- creation */
 
+/* On InfiniBand the rest of a QP's life hangs on it; iWARP's verbs know one type only. */
+static bool fits_id(const struct rdma_cm_id *id, const struct ibv_qp_init_attr_ex *attr)
+{
+	return id->verbs->device->transport_type == IBV_TRANSPORT_IWARP ||
+	       (id->qp_type == IBV_QPT_UD) == (attr->qp_type == IBV_QPT_UD);
+}
+
 static int check_create(struct rdma_cm_id *id, const struct ibv_qp_init_attr_ex *attr)
 {
-	if (!attr || !id->verbs || id->qp)
+	if (!attr || !id->verbs || id->qp || !fits_id(id, attr))
 		return -EINVAL;
 	if (attr->comp_mask & IBV_QP_INIT_ATTR_PD && attr->pd && attr->pd->context != id->verbs)
 		return -EINVAL;
@@ -132,6 +139,20 @@ static int prepare(struct shim_id *id, struct ibv_qp_init_attr_ex *attr)
 	return attr->send_cq ? 0 : -EINVAL;
 }
 
+/*
+ * A QP that is to be connected waits in INIT. One of datagrams can send at once,
+ * as rdma_create_qp(3) says.
+ */
+static int move_new_qp(struct shim_id *id)
+{
+	int rc = iw_cm_qp_modify(id->cm, IW_QP_INIT);
+
+	if (rc || !shim_is_datagram(id) || shim_is_iwarp(id))
+		return rc;
+	rc = iw_cm_qp_modify(id->cm, IW_QP_RTR);
+	return rc ? rc : iw_cm_qp_modify(id->cm, IW_QP_RTS);
+}
+
 static int make_qp(struct shim_id *id, struct ibv_qp_init_attr_ex *attr)
 {
 	struct ibv_qp *qp;
@@ -144,7 +165,7 @@ static int make_qp(struct shim_id *id, struct ibv_qp_init_attr_ex *attr)
 	rc = iw_cm_qp_attach(id->cm, qp);
 	if (rc)
 		goto destroy;
-	rc = iw_cm_qp_modify(id->cm, IW_QP_INIT);
+	rc = move_new_qp(id);
 	if (rc)
 		goto detach;
 	id->id.qp = qp;

@@ -93,7 +93,8 @@ struct shim_endpoint {
  * driver, and back when the channel dies), parked, the options, the spares and promises, unacked,
  * dying, and the flags of the connection. It is taken inside a channel's lock, never around it, and
  * never held over a call into the core. The public fields belong to the program and to the thread
- * that retrieves the event which fills them, as with librdmacm.
+ * that retrieves the event which fills them, as with librdmacm. @moving is taken around a channel's
+ * lock.
  */
 struct shim_id {
 	struct rdma_cm_id id;
@@ -105,6 +106,7 @@ struct shim_id {
 	struct shim_endpoint *ep;   /* NULL: not made by rdma_create_ep(), or nothing to keep */
 	bool srq_has_cq;	    /* id.recv_cq was made for the SRQ and goes with it */
 
+	struct iw_lock moving; /* keeps the channel in place for those that are no handler */
 	struct iw_lock lock;
 	struct iw_cond acked;
 	enum shim_state state;
@@ -125,8 +127,8 @@ struct shim_id {
 	bool any_port;			   /* bound to port 0 by the program */
 	uint8_t request_rr, request_depth; /* what the request offered; for accept(NULL) */
 	bool responded;			   /* CONNECT_RESPONSE was queued: establish or reject */
-	struct iw_cm_ece local_ece;	   /* rdma_set_local_ece(3) */
-	struct iw_cm_ece remote_ece;	   /* of the request or the response */
+	struct iw_cm_ece local_ece;	   /* rdma_set_local_ece(3); as the public fields */
+	struct iw_cm_ece remote_ece;	   /* of the request or the response; likewise */
 	struct ibv_sa_path_rec paths[2];   /* behind id.route.path_rec; as the public fields */
 	TAILQ_HEAD(, shim_member) members; /* multicast.c; under @lock */
 	struct shim_info_job *info;	   /* resolve_info.c; under @lock */
@@ -173,6 +175,17 @@ static inline int shim_return(int rc)
 		return rc;
 	errno = -rc;
 	return -1;
+}
+
+/* Of an id that is bound to a device. */
+static inline bool shim_is_iwarp(const struct shim_id *id)
+{
+	return id->id.verbs->device->transport_type == IBV_TRANSPORT_IWARP;
+}
+
+static inline bool shim_is_datagram(const struct shim_id *id)
+{
+	return id->id.qp_type == IBV_QPT_UD;
 }
 
 /* For calls of libibverbs that return NULL and may have set errno. */
@@ -290,9 +303,9 @@ int shim_next(struct shim_id *id, struct shim_event **event);
 /* What @ev means to a call that waits for @want: 0 or a negative errno. */
 int shim_meaning(const struct rdma_cm_event *ev, enum rdma_cm_event_type want);
 /*
- * Queues an event that no driver knows of: ADDRINFO_*, USER, INTERNAL. It was
- * promised (shim_events_promise) or takes memory now: -ENOMEM. Any thread that
- * holds the id alive.
+ * Queues an event that no driver knows of. ADDRINFO_* must have been promised
+ * (shim_events_promise); USER and INTERNAL take memory now: -ENOMEM. Any thread
+ * that holds the id alive; safe against a migration.
  */
 int shim_event_own(struct shim_id *id, enum rdma_cm_event_type type, int status, uint64_t arg);
 /* For multicast.c: a promised event of @id with the parameters of datagrams. */
@@ -310,6 +323,11 @@ void shim_cq_end(struct ibv_cq **cq, struct ibv_comp_channel **channel);
 
 /* MULTICAST from the core: attaches the QP and queues JOIN or ERROR. In the handler. */
 void shim_member_event(struct shim_id *id, const struct iw_cm_event *ev);
+/*
+ * An event of a membership was acknowledged; the id's lock is held, and the
+ * event is not among the unacknowledged any more.
+ */
+void shim_member_acked(struct shim_event *event);
 /* At the end of an id, when the core has none of it any more. */
 void shim_members_free(struct shim_id *id);
 
@@ -317,6 +335,11 @@ void shim_members_free(struct shim_id *id);
 
 /* Gives up what rdma_resolve_addrinfo(3) began; afterwards it touches the id no more. */
 void shim_info_end(struct shim_id *id);
+
+/* ------------------------------------------------------------- connect.c */
+
+/* rdma_reject(3) with a reason of the InfiniBand CM; 0: the program wishes it. */
+int shim_reject(struct shim_id *id, const void *private_data, uint8_t len, uint8_t reason);
 
 /* ---------------------------------------------------------------- path.c */
 

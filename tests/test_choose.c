@@ -248,8 +248,10 @@ Test(choose, path__infiniband_addresses_are_the_kernels, .init = setup)
 	cr_assert_eq(kind, IW_DRIVER_KERNEL);
 	fake_fail(FAKE_PROBE, -ENODEV);
 	cr_assert_eq(shim_choose_path(NULL, (struct sockaddr *)&ib, &p), -ENODEV);
+	fake_fail(FAKE_PROBE, -ENODEV);
+	cr_assert_eq(shim_choose_local((struct sockaddr *)&ib, &kind), -ENODEV);
 	use("soft");
-	cr_assert_eq(shim_choose_path(NULL, (struct sockaddr *)&ib, &p), -EINVAL);
+	cr_assert_eq(shim_choose_path(NULL, (struct sockaddr *)&ib, &p), -EAFNOSUPPORT);
 }
 
 Test(choose, interface__a_bare_one_is_remembered_for_a_while, .init = setup)

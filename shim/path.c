@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/*
+ * What InfiniBand and RoCE have below IP addresses, for programs that look:
+ * GIDs, the partition, and the records of the resolved path.
+ */
+#include "shim/shim.h"
+
+int shim_path_refresh(struct shim_id *id, struct iw_cm_id *cm)
+{
+	struct rdma_route *route = &id->id.route;
+	struct iw_cm_path_info info = { 0 };
+	unsigned int n;
+	int rc;
+
+	if (!id->device || shim_is_iwarp(id))
+		return 0;
+	rc = iw_cm_query_path(cm, &info);
+	if (rc)
+		return rc == -EOPNOTSUPP ? 0 : rc;
+	route->addr.addr.ibaddr = (struct rdma_ib_addr){
+		.sgid = info.sgid,
+		.dgid = info.dgid,
+		.pkey = info.pkey,
+	};
+	n = iw_min_u32(info.num_paths, IW_ARRAY_SIZE(id->paths));
+	memcpy(id->paths, info.paths, n * sizeof(id->paths[0]));
+	route->path_rec = n ? id->paths : NULL;
+	route->num_paths = (int)n;
+	return 0;
+}
