@@ -78,6 +78,11 @@ void mock_verbs_plug(int device, bool there)
 	unplugged[device] = !there;
 }
 
+void mock_verbs_transport(int device, enum ibv_transport_type type)
+{
+	devices[device].transport_type = type;
+}
+
 void mock_verbs_indices(bool known)
 {
 	no_indices = !known;

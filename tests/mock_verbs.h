@@ -39,6 +39,8 @@ void mock_verbs_fail(enum mock_call call, int error);
 unsigned int mock_verbs_calls(enum mock_call call);
 /* Whether the device is in the list. */
 void mock_verbs_plug(int device, bool there);
+/* What the device says that it speaks; IBV_TRANSPORT_IWARP until told. */
+void mock_verbs_transport(int device, enum ibv_transport_type type);
 /* Whether libibverbs tells indices (-1 otherwise, as for old kernels). */
 void mock_verbs_indices(bool known);
 

@@ -12,7 +12,8 @@ libshimtest_la_CFLAGS = $(SHIM_TEST_CFLAGS)
 libshimtest_la_LIBADD = libiwshim.la libiwshim_pure.la libiwcm.la libiwbase.la
 
 IW_TESTS += tests/test_channel tests/test_readers tests/test_id tests/test_event tests/test_resolve \
-	tests/test_connect tests/test_qp tests/test_device tests/test_shim_stress
+	tests/test_connect tests/test_qp tests/test_device tests/test_shim_stress \
+	tests/test_infiniband
 tests_test_channel_SOURCES = tests/test_channel.c
 tests_test_channel_CFLAGS = $(SHIM_TEST_CFLAGS)
 tests_test_channel_LDADD = $(SHIM_TEST_LIBS)
@@ -31,6 +32,9 @@ tests_test_resolve_LDADD = $(SHIM_TEST_LIBS)
 tests_test_connect_SOURCES = tests/test_connect.c
 tests_test_connect_CFLAGS = $(SHIM_TEST_CFLAGS)
 tests_test_connect_LDADD = $(SHIM_TEST_LIBS)
+tests_test_infiniband_SOURCES = tests/test_infiniband.c
+tests_test_infiniband_CFLAGS = $(SHIM_TEST_CFLAGS)
+tests_test_infiniband_LDADD = $(SHIM_TEST_LIBS)
 tests_test_qp_SOURCES = tests/test_qp.c
 tests_test_qp_CFLAGS = $(SHIM_TEST_CFLAGS)
 tests_test_qp_LDADD = $(SHIM_TEST_LIBS)

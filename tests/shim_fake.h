@@ -5,7 +5,11 @@
  * descriptors. Every op can be made to fail, every event to come or not.
  *
  * 10.0.<device>.<host> is an address of mock device <device>; 10.9.x.x is not
- * local; anything else is local without a device.
+ * local; anything else is local without a device. fake_addr_ib() makes others.
+ *
+ * Connections go as the ids' transport says: on InfiniBand the active side hears
+ * CONNECT_RESPONSE and completes by establish, and refusals have a reason; of
+ * datagrams the active side alone hears of the accept.
  *
  * This is the kernel's driver. The software one, off until fake_soft(true), is
  * its like with threads of its own in place of descriptors; it has a device of
@@ -40,6 +44,8 @@ enum fake_op {
 	FAKE_PUMP,
 	FAKE_OPEN_VERBS,
 	FAKE_SOFT_PROBE,
+	FAKE_QUERY_PATH,
+	FAKE_ESTABLISH,
 	/* Not ops but outcomes: the status of the event, once. */
 	FAKE_ADDR_EVENT,
 	FAKE_ROUTE_EVENT,
@@ -71,6 +77,16 @@ int fake_last_backlog(void);
 /* 10.0.<device>.1:@port, and its kind. */
 struct sockaddr_in fake_addr(int device, uint16_t port);
 struct sockaddr_in6 fake_addr6(int device, uint16_t port);
+/* The same of AF_IB: its GID is that of fake_addr6(), its service ID FAKE_SERVICE and the port. */
+#define FAKE_SERVICE 0x0000000001060000ull
+struct sockaddr_storage fake_addr_ib(int device, uint16_t port);
+/* What an accepted datagram id says of itself. */
+#define FAKE_QKEY 0x1234567u
+#define FAKE_DLID 77
+/* IB_CM_REJ_CONSUMER_DEFINED. */
+#define FAKE_REASON 28
+/* The states that QPs were moved to since the last call, a bit each. */
+unsigned int fake_qp_states(void);
 
 #define FAKE_SOFT_GUID MOCK_GUID(0x50)
 

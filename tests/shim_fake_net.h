@@ -45,7 +45,7 @@ struct fake_id {
 	bool want;  /* active: a request is out */
 	int device; /* -1: none; FAKE_SOFT_DEVICE */
 	int busy;   /* pumps that post for it */
-	bool listening, gone, connected, reuse, silent;
+	bool listening, gone, connected, reuse, silent, routed;
 	unsigned int unshown; /* events that wait for the end of its silence */
 };
 

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 
+#include "shim/addr.h"
 #include "tests/mock_verbs.h"
 #include "tests/shim_fake_net.h"
 
@@ -16,6 +17,7 @@ static uint16_t next_port = 40000;
 static struct iw_cm_conn_param last_param;
 static int last_backlog;
 static struct sockaddr_storage last_src;
+static unsigned int qp_states;
 
 struct iw_cm_conn_param fake_last_param(void)
 {
@@ -52,25 +54,44 @@ struct sockaddr_in6 fake_addr6(int device, uint16_t port)
 	return sin6;
 }
 
+struct sockaddr_storage fake_addr_ib(int device, uint16_t port)
+{
+	struct sockaddr_storage ss = { 0 };
+	struct shim_sockaddr_ib *ib = (void *)&ss;
+
+	ib->family = AF_IB;
+	ib->gid = fake_addr6(device, 0).sin6_addr;
+	ib->service_id = htobe64(FAKE_SERVICE | port);
+	return ss;
+}
+
+unsigned int fake_qp_states(void)
+{
+	unsigned int states;
+
+	pthread_mutex_lock(&fake_lock);
+	states = qp_states;
+	qp_states = 0;
+	pthread_mutex_unlock(&fake_lock);
+	return states;
+}
+
 static uint16_t *port_in(struct sockaddr_storage *ss)
 {
+	if (ss->ss_family == AF_IB)
+		return (uint16_t *)&((struct shim_sockaddr_ib *)ss)->service_id + 3;
 	return ss->ss_family == AF_INET6 ? &((struct sockaddr_in6 *)ss)->sin6_port
 					 : &((struct sockaddr_in *)ss)->sin_port;
 }
 
 static size_t size_of(const struct sockaddr *addr)
 {
-	return addr->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
-					   : sizeof(struct sockaddr_in);
+	return shim_addr_size(addr);
 }
 
 static bool is_any(const struct sockaddr *addr)
 {
-	const struct sockaddr_in6 *v6 = (const void *)addr;
-	const struct sockaddr_in *v4 = (const void *)addr;
-
-	return addr->sa_family == AF_INET6 ? IN6_IS_ADDR_UNSPECIFIED(&v6->sin6_addr)
-					   : !v4->sin_addr.s_addr;
+	return shim_addr_is_any(addr);
 }
 
 /* The device behind an address of the documented form; -1: none. */
@@ -83,7 +104,9 @@ int fake_device_of(const struct fake_id *f, const struct sockaddr *addr)
 
 	if (f->source->soft)
 		return is_any(addr) ? -1 : FAKE_SOFT_DEVICE;
-	if (addr->sa_family == AF_INET6)
+	if (addr->sa_family == AF_IB)
+		device = shim_addr_ib(addr)->gid.s6_addr[2];
+	else if (addr->sa_family == AF_INET6)
 		device = v6->sin6_addr.s6_addr[0] == 0xfd ? v6->sin6_addr.s6_addr[2] : -1;
 	else
 		device = ip >> 16 == 0x0a00 ? (int)(ip >> 8 & 0xff) : -1;
@@ -156,6 +179,7 @@ static int op_resolve_addr(struct iw_cm_id *cm, void *drv, const struct sockaddr
 	int rc = fake_called(FAKE_RESOLVE_ADDR), status = fake_called(FAKE_ADDR_EVENT);
 	struct sockaddr_in any = fake_addr(0, 0);
 	struct sockaddr_in6 any6 = fake_addr6(0, 0);
+	struct sockaddr_storage any_ib = fake_addr_ib(0, 0);
 	struct fake_id *f = drv;
 
 	if (rc)
@@ -165,8 +189,9 @@ static int op_resolve_addr(struct iw_cm_id *cm, void *drv, const struct sockaddr
 	if (src)
 		memcpy(&last_src, src, size_of(src));
 	if (!src)
-		src = dst->sa_family == AF_INET6 ? (struct sockaddr *)&any6
-						 : (struct sockaddr *)&any;
+		src = dst->sa_family == AF_IB	   ? (struct sockaddr *)&any_ib
+		      : dst->sa_family == AF_INET6 ? (struct sockaddr *)&any6
+						   : (struct sockaddr *)&any;
 	if (!status && (!f->src.ss_family || f->device < 0))
 		rc = bind_to(f, src);
 	memcpy(&f->dst, dst, size_of(dst));
@@ -183,6 +208,7 @@ static int op_resolve_route(struct iw_cm_id *cm, void *drv, int timeout_ms)
 	if (rc)
 		return rc;
 	pthread_mutex_lock(&fake_lock);
+	((struct fake_id *)drv)->routed = !status;
 	if (!fake_holding)
 		fake_put_plain(drv, IW_CM_EVENT_ROUTE, status);
 	pthread_mutex_unlock(&fake_lock);
@@ -230,6 +256,33 @@ static int op_notify(struct iw_cm_id *cm, void *drv, int event)
 	return fake_called(FAKE_NOTIFY);
 }
 
+/* GIDs as fake_addr6() has them; paths as many as the transport has. */
+static int op_query_path(struct iw_cm_id *cm, void *drv, struct iw_cm_path_info *info)
+{
+	struct fake_id *f = drv;
+	int rc = fake_called(FAKE_QUERY_PATH);
+	struct in6_addr gid;
+
+	if (rc)
+		return rc;
+	memset(info, 0, sizeof(*info));
+	pthread_mutex_lock(&fake_lock);
+	gid = fake_addr6(f->device, 0).sin6_addr;
+	memcpy(info->sgid.raw, &gid, sizeof(gid));
+	info->pkey = htons(0xffff);
+	if (f->dst.ss_family) {
+		gid = fake_addr6(fake_device_of(f, (struct sockaddr *)&f->dst), 0).sin6_addr;
+		memcpy(info->dgid.raw, &gid, sizeof(gid));
+	}
+	if (f->routed || f->listener) {
+		info->num_paths = 1;
+		info->paths[0].dgid = info->dgid;
+		info->paths[0].dlid = htons(FAKE_DLID);
+	}
+	pthread_mutex_unlock(&fake_lock);
+	return 0;
+}
+
 static int op_init_qp_attr(struct iw_cm_id *cm, void *drv, void *qp_attr, int *mask)
 {
 	int rc = fake_called(FAKE_INIT_QP_ATTR);
@@ -270,8 +323,9 @@ static struct fake_id *find_listener(const struct fake_id *from, struct sockaddr
 	return NULL;
 }
 
-/* What one side says, as the other hears it. */
-static struct iw_cm_event event_of(enum iw_cm_event_type type, const struct iw_cm_conn_param *said)
+/* What one side says, as the other hears it: on iWARP there is room for little. */
+static struct iw_cm_event event_of(const struct iw_cm_id *cm, enum iw_cm_event_type type,
+				   const struct iw_cm_conn_param *said)
 {
 	struct iw_cm_event ev = { .type = type };
 
@@ -279,13 +333,18 @@ static struct iw_cm_event event_of(enum iw_cm_event_type type, const struct iw_c
 	ev.param.private_data_len = said->private_data_len;
 	ev.param.responder_resources = said->initiator_depth;
 	ev.param.initiator_depth = said->responder_resources;
+	if (iw_cm_transport(cm) == IW_CM_IWARP)
+		return ev;
+	ev.param.flow_control = said->flow_control;
+	ev.param.qp_num = said->qp_num;
+	ev.param.ece = said->ece;
 	return ev;
 }
 
 /* A connect without a listener is refused in the call, as siw does. */
 static int op_connect(struct iw_cm_id *cm, void *drv, const struct iw_cm_conn_param *param)
 {
-	struct iw_cm_event ev = event_of(IW_CM_EVENT_CONNECT_REQUEST, param);
+	struct iw_cm_event ev = event_of(cm, IW_CM_EVENT_CONNECT_REQUEST, param);
 	struct fake_id *f = drv, *listener;
 	int rc = fake_called(FAKE_CONNECT);
 
@@ -305,9 +364,30 @@ static int op_connect(struct iw_cm_id *cm, void *drv, const struct iw_cm_conn_pa
 	return rc;
 }
 
+/* Under the lock: @f has accepted, and both sides know. */
+static void connect_both(struct fake_id *f, const struct iw_cm_event *reply)
+{
+	fake_put(f->peer, NULL, reply);
+	f->peer->want = false;
+	f->peer->connected = f->connected = true;
+	fake_put_plain(f, IW_CM_EVENT_ESTABLISHED, 0);
+}
+
+/* Under the lock: the peer learns where to send. */
+static void tell_name(struct fake_id *f, struct iw_cm_event *reply)
+{
+	struct ibv_ah_attr ah = { .dlid = FAKE_DLID, .port_num = 1 };
+
+	memcpy(reply->param.ah, &ah, sizeof(ah));
+	reply->param.qkey = FAKE_QKEY;
+	fake_put(f->peer, NULL, reply);
+	f->peer->want = false;
+}
+
 static int op_accept(struct iw_cm_id *cm, void *drv, const struct iw_cm_conn_param *param)
 {
-	struct iw_cm_event ev = event_of(IW_CM_EVENT_CONNECT_REPLY, param);
+	struct iw_cm_event ev = event_of(cm, IW_CM_EVENT_CONNECT_REPLY, param);
+	enum iw_cm_transport transport = iw_cm_transport(cm);
 	struct fake_id *f = drv;
 	int rc = fake_called(FAKE_ACCEPT);
 
@@ -315,16 +395,36 @@ static int op_accept(struct iw_cm_id *cm, void *drv, const struct iw_cm_conn_par
 		return rc;
 	pthread_mutex_lock(&fake_lock);
 	last_param = *param;
-	if (f->peer) {
-		fake_put(f->peer, NULL, &ev);
-		f->peer->want = false;
-		f->peer->connected = f->connected = true;
-		fake_put_plain(f, IW_CM_EVENT_ESTABLISHED, 0);
-	} else {
+	if (!f->peer) {
 		rc = -ECONNRESET;
+	} else if (transport == IW_CM_INFINIBAND) {
+		ev.type = IW_CM_EVENT_CONNECT_RESPONSE;
+		fake_put(f->peer, NULL, &ev);
+	} else if (transport == IW_CM_DATAGRAM) {
+		tell_name(f, &ev);
+	} else {
+		connect_both(f, &ev);
 	}
 	pthread_mutex_unlock(&fake_lock);
 	return rc;
+}
+
+static int op_establish(struct iw_cm_id *cm, void *drv)
+{
+	struct fake_id *f = drv;
+	int rc = fake_called(FAKE_ESTABLISH);
+
+	if (rc)
+		return rc;
+	pthread_mutex_lock(&fake_lock);
+	f->want = false;
+	f->connected = !!f->peer;
+	if (f->peer) {
+		f->peer->connected = true;
+		fake_put_plain(f->peer, IW_CM_EVENT_ESTABLISHED, 0);
+	}
+	pthread_mutex_unlock(&fake_lock);
+	return 0;
 }
 
 static int op_reject(struct iw_cm_id *cm, void *drv, const void *private_data, size_t len,
@@ -336,8 +436,13 @@ static int op_reject(struct iw_cm_id *cm, void *drv, const void *private_data, s
 
 	ev.param.private_data = private_data;
 	ev.param.private_data_len = (uint16_t)len;
+	if (iw_cm_transport(cm) != IW_CM_IWARP)
+		ev.reason = reason ? reason : FAKE_REASON;
 	pthread_mutex_lock(&fake_lock);
 	if (f->peer) {
+		if (f->want) /* the active side refuses what was accepted */
+			ev.type = IW_CM_EVENT_ESTABLISHED;
+		f->want = false;
 		f->peer->want = false;
 		f->peer->peer = NULL;
 		fake_put(f->peer, NULL, &ev);
@@ -369,7 +474,14 @@ static int op_disconnect(struct iw_cm_id *cm, void *drv, bool abrupt)
 static int op_modify_qp(struct iw_cm_id *cm, void *drv, void *qp, enum iw_qp_state to,
 			const struct iw_cm_conn_param *param)
 {
-	return fake_called(FAKE_MODIFY_QP);
+	int rc = fake_called(FAKE_MODIFY_QP);
+
+	if (rc)
+		return rc;
+	pthread_mutex_lock(&fake_lock);
+	qp_states |= 1u << to;
+	pthread_mutex_unlock(&fake_lock);
+	return 0;
 }
 
 static int op_migrate(struct iw_cm_id *cm, void *drv, void *source)
@@ -402,6 +514,7 @@ const struct iw_cm_driver_ops fake_ops = {
 	.resolve_addr = op_resolve_addr,
 	.resolve_route = op_resolve_route,
 	.query = op_query,
+	.query_path = op_query_path,
 	.set_option = op_set_option,
 	.notify = op_notify,
 	.init_qp_attr = op_init_qp_attr,
@@ -409,6 +522,7 @@ const struct iw_cm_driver_ops fake_ops = {
 	.connect = op_connect,
 	.accept = op_accept,
 	.reject = op_reject,
+	.establish = op_establish,
 	.disconnect = op_disconnect,
 	.modify_qp = op_modify_qp,
 	.migrate = op_migrate,
