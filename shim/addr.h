@@ -8,28 +8,12 @@
 
 #include <arpa/inet.h>
 #include <endian.h>
+#include <infiniband/ib.h>
 #include <linux/types.h>
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/socket.h>
-
-#ifndef AF_IB
-#define AF_IB 27
-#endif
-
-/* AF_IB: what <rdma/ib.h> calls struct sockaddr_ib, where there is such a header. */
-struct shim_sockaddr_ib {
-	sa_family_t family;
-	__be16 pkey;
-	__be32 flowinfo;
-	struct in6_addr gid; /* zero: all */
-	__be64 service_id;   /* its last 16 bits are the port */
-	__be64 service_mask;
-	uint64_t scope_id;
-};
-
-_Static_assert(sizeof(struct shim_sockaddr_ib) == 48, "the kernel's size");
 
 /* Room for an address in words, without its port. */
 #define SHIM_ADDR_TEXT INET6_ADDRSTRLEN
@@ -48,7 +32,7 @@ static inline size_t shim_addr_size(const struct sockaddr *addr)
 	case AF_INET6:
 		return sizeof(struct sockaddr_in6);
 	default:
-		return sizeof(struct shim_sockaddr_ib);
+		return sizeof(struct sockaddr_ib);
 	}
 }
 
@@ -62,9 +46,9 @@ static inline uint32_t shim_addr_v4(const struct sockaddr *addr)
 	return ntohl(((const struct sockaddr_in *)(const void *)addr)->sin_addr.s_addr);
 }
 
-static inline const struct shim_sockaddr_ib *shim_addr_ib(const struct sockaddr *addr)
+static inline const struct sockaddr_ib *shim_addr_ib(const struct sockaddr *addr)
 {
-	return (const struct shim_sockaddr_ib *)(const void *)addr;
+	return (const struct sockaddr_ib *)(const void *)addr;
 }
 
 static inline bool shim_addr_is_any(const struct sockaddr *addr)
@@ -75,7 +59,7 @@ static inline bool shim_addr_is_any(const struct sockaddr *addr)
 	case AF_INET6:
 		return IN6_IS_ADDR_UNSPECIFIED(shim_addr_v6(addr));
 	case AF_IB:
-		return IN6_IS_ADDR_UNSPECIFIED(&shim_addr_ib(addr)->gid);
+		return ib_addr_any(&shim_addr_ib(addr)->sib_addr);
 	default:
 		return false;
 	}
@@ -104,7 +88,7 @@ static inline __be16 shim_addr_port(const struct sockaddr *addr)
 	case AF_INET6:
 		return ((const struct sockaddr_in6 *)(const void *)addr)->sin6_port;
 	case AF_IB:
-		return htons((uint16_t)be64toh(shim_addr_ib(addr)->service_id));
+		return htons((uint16_t)be64toh(shim_addr_ib(addr)->sib_sid));
 	default:
 		return 0;
 	}
@@ -129,7 +113,7 @@ static inline const char *shim_addr_text(const struct sockaddr *addr, char text[
 	case AF_INET6:
 		return inet_ntop(AF_INET6, shim_addr_v6(addr), text, SHIM_ADDR_TEXT);
 	case AF_IB:
-		return inet_ntop(AF_INET6, &shim_addr_ib(addr)->gid, text, SHIM_ADDR_TEXT);
+		return inet_ntop(AF_INET6, &shim_addr_ib(addr)->sib_addr, text, SHIM_ADDR_TEXT);
 	default:
 		return "-";
 	}

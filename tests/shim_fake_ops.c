@@ -57,11 +57,12 @@ struct sockaddr_in6 fake_addr6(int device, uint16_t port)
 struct sockaddr_storage fake_addr_ib(int device, uint16_t port)
 {
 	struct sockaddr_storage ss = { 0 };
-	struct shim_sockaddr_ib *ib = (void *)&ss;
+	struct in6_addr gid = fake_addr6(device, 0).sin6_addr;
+	struct sockaddr_ib *ib = (void *)&ss;
 
-	ib->family = AF_IB;
-	ib->gid = fake_addr6(device, 0).sin6_addr;
-	ib->service_id = htobe64(FAKE_SERVICE | port);
+	ib->sib_family = AF_IB;
+	memcpy(&ib->sib_addr, &gid, sizeof(gid));
+	ib->sib_sid = htobe64(FAKE_SERVICE | port);
 	return ss;
 }
 
@@ -79,7 +80,7 @@ unsigned int fake_qp_states(void)
 static uint16_t *port_in(struct sockaddr_storage *ss)
 {
 	if (ss->ss_family == AF_IB)
-		return (uint16_t *)&((struct shim_sockaddr_ib *)ss)->service_id + 3;
+		return (uint16_t *)&((struct sockaddr_ib *)ss)->sib_sid + 3;
 	return ss->ss_family == AF_INET6 ? &((struct sockaddr_in6 *)ss)->sin6_port
 					 : &((struct sockaddr_in *)ss)->sin_port;
 }
@@ -105,7 +106,7 @@ int fake_device_of(const struct fake_id *f, const struct sockaddr *addr)
 	if (f->source->soft)
 		return is_any(addr) ? -1 : FAKE_SOFT_DEVICE;
 	if (addr->sa_family == AF_IB)
-		device = shim_addr_ib(addr)->gid.s6_addr[2];
+		device = shim_addr_ib(addr)->sib_addr.sib_raw[2];
 	else if (addr->sa_family == AF_INET6)
 		device = v6->sin6_addr.s6_addr[0] == 0xfd ? v6->sin6_addr.s6_addr[2] : -1;
 	else

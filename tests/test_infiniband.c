@@ -519,8 +519,7 @@ IbTest(af_ib, bind__to_a_gid)
 	succeeds(rdma_create_id(ch, &id, NULL, RDMA_PS_IB));
 	succeeds(rdma_bind_addr(id, sa(&addr)));
 	cr_assert_eq(rdma_get_src_port(id), htons(PORT));
-	cr_assert_eq(memcmp(&id->route.addr.src_storage, &addr, sizeof(struct shim_sockaddr_ib)),
-		     0);
+	cr_assert_eq(memcmp(&id->route.addr.src_storage, &addr, sizeof(struct sockaddr_ib)), 0);
 	cr_assert_not_null(id->verbs);
 	util_destroy(id);
 	rdma_destroy_event_channel(ch);
