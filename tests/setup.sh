@@ -16,7 +16,7 @@ packages_of() {
 	build) echo autoconf automake libtool make gcc libc6-dev pkg-config libnl-3-dev \
 		libnl-route-3-dev libibverbs-dev librdmacm-dev ;;
 	test) echo libcriterion-dev iproute2 strace g++ clang clang-format util-linux binutils \
-		tshark tcpdump mandoc man-db ;;
+		tshark tcpdump mandoc man-db abigail-tools rdmacm-utils ;;
 	vm) echo qemu-system-x86 busybox-static cpio kmod xz-utils dpkg-dev iproute2 rdma-core \
 		rdmacm-utils ibverbs-utils ibverbs-providers procps strace perftest tcpdump ;;
 	sanitize) echo clang libclang-rt-14-dev gcovr ;;
