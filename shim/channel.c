@@ -389,8 +389,10 @@ static void orphan_ids(struct shim_channel *c)
 		iw_lock(&c->lock);
 		TAILQ_REMOVE(&c->ids, id, link);
 		iw_unlock(&c->lock);
+		iw_lock(&id->moving);
 		id->channel = NULL;
 		id->id.channel = NULL;
+		iw_unlock(&id->moving);
 	}
 }
 

@@ -242,15 +242,20 @@ int shim_event_own(struct shim_id *id, enum rdma_cm_event_type type, int status,
 	bool promised =
 		type == RDMA_CM_EVENT_ADDRINFO_RESOLVED || type == RDMA_CM_EVENT_ADDRINFO_ERROR;
 	struct shim_event *event = event_take(id, promised);
+	bool alive;
 
 	if (!event)
 		return -ENOMEM;
 	fill(event, id, type, status);
 	event->ev.param.arg = arg;
 	iw_lock(&id->moving);
-	shim_channel_queue(id->channel, event);
+	alive = id->channel;
+	if (alive)
+		shim_channel_queue(id->channel, event);
 	iw_unlock(&id->moving);
-	return 0;
+	if (!alive)
+		shim_event_drop(event);
+	return alive ? 0 : -EINVAL;
 }
 
 /* ADDR_QUERY -> ADDR_RESOLVED or BOUND. Opens the device on this thread. */

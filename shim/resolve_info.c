@@ -1,10 +1,299 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * Names, asked for in the background. Nothing asks yet.
+ * rdma_resolve_addrinfo(3): rdma_getaddrinfo(3) on a thread of its own, and the
+ * events that no driver knows of: its outcome and rdma_write_cm_event(3).
+ *
+ * getaddrinfo(3) can hang for as long as a name server likes and cannot be
+ * cancelled. So the thread owns its job together with the id, whose destroy
+ * takes itself out of the job and leaves the rest to the thread. A forked child
+ * has no such thread, and no use of such an id (EACCES).
  */
+#include "shim/addrinfo.h"
 #include "shim/shim.h"
+
+#include <netdb.h>
+#include <stdlib.h>
+
+/*
+ * @lock protects: id, result, refs; held over the queueing of the event, so that
+ * the id stays; taken around the id's locks. Constant: what is asked.
+ */
+struct shim_info_job {
+	struct iw_lock lock;
+	struct shim_id *id; /* NULL: wants it no more */
+	unsigned int refs;  /* the id's and the thread's */
+	bool done;	    /* atomic; before the event */
+	char *node, *service;
+	struct rdma_addrinfo *hints;
+	struct rdma_addrinfo *result; /* NULL: failed, taken, or not there yet */
+};
+
+/* ---- jobs */
+
+static void job_free(struct shim_info_job *job)
+{
+	rdma_freeaddrinfo(job->hints);
+	rdma_freeaddrinfo(job->result);
+	free(job->node);
+	free(job->service);
+	iw_lock_fini(&job->lock);
+	free(job);
+}
+
+static void job_put(struct shim_info_job *job)
+{
+	bool last;
+
+	iw_lock(&job->lock);
+	last = !--job->refs;
+	iw_unlock(&job->lock);
+	if (last)
+		job_free(job);
+}
+
+/* The id's reference: afterwards the thread does not touch the id. */
+static void job_abandon(struct shim_info_job *job)
+{
+	if (!job)
+		return;
+	iw_lock(&job->lock);
+	job->id = NULL;
+	iw_unlock(&job->lock);
+	job_put(job);
+}
+
+static int dup_text(char **to, const char *from)
+{
+	size_t size = from ? strlen(from) + 1 : 0;
+
+	if (!from)
+		return 0;
+	*to = iw_calloc(1, size);
+	if (!*to)
+		return -ENOMEM;
+	memcpy(*to, from, size);
+	return 0;
+}
+
+static int job_new(struct shim_id *id, const char *node, const char *service,
+		   const struct rdma_addrinfo *hints, struct shim_info_job **out)
+{
+	struct shim_info_job *job = iw_calloc(1, sizeof(*job));
+	int rc;
+
+	if (!job)
+		return -ENOMEM;
+	iw_lock_init(&job->lock);
+	job->id = id;
+	job->refs = 2;
+	rc = dup_text(&job->node, node);
+	if (!rc)
+		rc = dup_text(&job->service, service);
+	if (!rc && hints)
+		rc = shim_addrinfo_copy(hints, &job->hints);
+	if (rc)
+		job_free(job);
+	else
+		*out = job;
+	return rc;
+}
+
+static bool job_is_done(const struct shim_info_job *job)
+{
+	return __atomic_load_n(&job->done, __ATOMIC_ACQUIRE);
+}
+
+/* ---- the outcome */
+
+/* An event's status is an errno: EAI_* overlap with those. -1 has its own. */
+static int errno_of(int ret)
+{
+	switch (ret) {
+	case 0:
+		return 0;
+	case -1:
+	case EAI_SYSTEM:
+		return shim_errno_or(-EIO);
+	case EAI_NONAME:
+	case EAI_SERVICE:
+		return -ENOENT;
+	case EAI_NODATA:
+		return -ENODATA;
+	case EAI_AGAIN:
+		return -EAGAIN;
+	case EAI_FAMILY:
+	case EAI_ADDRFAMILY:
+		return -EAFNOSUPPORT;
+	case EAI_SOCKTYPE:
+		return -ESOCKTNOSUPPORT;
+	case EAI_MEMORY:
+		return -ENOMEM;
+	default:
+		return -EIO;
+	}
+}
+
+/* What was found belongs to the job, if anybody still wants it. */
+static void job_end(struct shim_info_job *job, struct rdma_addrinfo *result, int status)
+{
+	iw_lock(&job->lock);
+	job->result = result;
+	__atomic_store_n(&job->done, true, __ATOMIC_RELEASE);
+	if (job->id &&
+	    shim_event_own(job->id,
+			   status ? RDMA_CM_EVENT_ADDRINFO_ERROR : RDMA_CM_EVENT_ADDRINFO_RESOLVED,
+			   status, 0))
+		iw_error("id %p: the outcome of rdma_resolve_addrinfo is lost", (void *)job->id);
+	iw_unlock(&job->lock);
+	job_put(job);
+}
+
+static void *run(void *arg)
+{
+	struct rdma_addrinfo *result = NULL;
+	struct shim_info_job *job = arg;
+	int status;
+
+	errno = 0;
+	status = errno_of(rdma_getaddrinfo(job->node, job->service, job->hints, &result));
+	job_end(job, result, status);
+	return NULL;
+}
+
+/* ---- calls */
+
+/* Makes @job the id's. @old: the one before, which is over. */
+static int claim(struct shim_id *id, struct shim_info_job *job, struct shim_info_job **old)
+{
+	int rc = 0;
+
+	iw_lock(&id->lock);
+	*old = id->info;
+	if (*old && !job_is_done(*old))
+		rc = -EBUSY;
+	else
+		id->info = job;
+	iw_unlock(&id->lock);
+	return rc;
+}
+
+static void give_back(struct shim_id *id, struct shim_info_job *old)
+{
+	iw_lock(&id->lock);
+	id->info = old;
+	iw_unlock(&id->lock);
+}
+
+static int start(struct shim_id *id, struct shim_info_job *job)
+{
+	struct shim_info_job *old;
+	int rc = claim(id, job, &old);
+
+	if (rc)
+		return rc;
+	rc = iw_thread_start(run, job, "iwshim-names");
+	if (rc)
+		give_back(id, old);
+	else
+		job_abandon(old);
+	return rc;
+}
+
+static int check(struct shim_id *id, const char *node, const char *service,
+		 const struct rdma_addrinfo *hints)
+{
+	if (!id->channel || (!node && !service && !hints))
+		return -EINVAL;
+	errno = 0;
+	return errno_of(shim_addrinfo_check(hints));
+}
+
+static int resolve(struct shim_id *id, const char *node, const char *service,
+		   const struct rdma_addrinfo *hints)
+{
+	const bool sync = id->sync;
+	struct shim_info_job *job;
+	int rc = check(id, node, service, hints);
+
+	if (rc)
+		return rc;
+	rc = job_new(id, node, service, hints, &job);
+	if (rc)
+		return rc;
+	rc = shim_events_promise(id, 1);
+	if (rc)
+		goto free_job;
+	rc = start(id, job);
+	if (rc)
+		goto unpromise;
+	return sync ? shim_complete(id, RDMA_CM_EVENT_ADDRINFO_RESOLVED) : 0;
+
+unpromise:
+	shim_events_unpromise(id, 1);
+free_job:
+	job_free(job);
+	return rc;
+}
+
+IW_EXPORT int rdma_resolve_addrinfo(struct rdma_cm_id *id, const char *node, const char *service,
+				    const struct rdma_addrinfo *hints)
+{
+	struct shim_id *priv;
+	int rc = shim_id_check(id, &priv);
+
+	return shim_return(rc ? rc : resolve(priv, node, service, hints));
+}
+
+/* The job stays the id's: its thread may still be about to tell. */
+static int query(struct shim_id *id, struct rdma_addrinfo **info)
+{
+	struct rdma_addrinfo *result;
+	struct shim_info_job *job;
+
+	iw_lock(&id->lock);
+	job = id->info;
+	iw_unlock(&id->lock);
+	if (!job || !job_is_done(job))
+		return -ENOENT;
+	iw_lock(&job->lock);
+	result = job->result;
+	job->result = NULL;
+	iw_unlock(&job->lock);
+	if (!result)
+		return -ENOENT;
+	*info = result;
+	return 0;
+}
+
+IW_EXPORT int rdma_query_addrinfo(struct rdma_cm_id *id, struct rdma_addrinfo **info)
+{
+	struct shim_id *priv;
+	int rc = info ? shim_id_check(id, &priv) : -EINVAL;
+
+	return shim_return(rc ? rc : query(priv, info));
+}
 
 void shim_info_end(struct shim_id *id)
 {
-	(void)id;
+	struct shim_info_job *job;
+
+	iw_lock(&id->lock);
+	job = id->info;
+	id->info = NULL;
+	iw_unlock(&id->lock);
+	job_abandon(job);
+}
+
+/* ---- events of the program's own */
+
+/* RDMA_CM_EVENT_INTERNAL is for the library, which has no need of it here. */
+IW_EXPORT int rdma_write_cm_event(struct rdma_cm_id *id, enum rdma_cm_event_type event, int status,
+				  uint64_t arg)
+{
+	struct shim_id *priv;
+	int rc = shim_id_check(id, &priv);
+
+	if (!rc && event != RDMA_CM_EVENT_USER)
+		rc = -EINVAL;
+	return shim_return(rc ? rc : shim_event_own(priv, event, status, arg));
 }

@@ -305,7 +305,7 @@ int shim_meaning(const struct rdma_cm_event *ev, enum rdma_cm_event_type want);
 /*
  * Queues an event that no driver knows of. ADDRINFO_* must have been promised
  * (shim_events_promise); USER and INTERNAL take memory now: -ENOMEM. Any thread
- * that holds the id alive; safe against a migration.
+ * that holds the id alive; safe against a migration. -EINVAL: the channel is gone.
  */
 int shim_event_own(struct shim_id *id, enum rdma_cm_event_type type, int status, uint64_t arg);
 /* For multicast.c: a promised event of @id with the parameters of datagrams. */

@@ -5,6 +5,11 @@ tests_test_choose_SOURCES = tests/test_choose.c
 tests_test_choose_CFLAGS = $(SHIM_TEST_CFLAGS)
 tests_test_choose_LDADD = $(SHIM_TEST_LIBS)
 
+IW_TESTS += tests/test_resolve_info
+tests_test_resolve_info_SOURCES = tests/test_resolve_info.c
+tests_test_resolve_info_CFLAGS = $(SHIM_TEST_CFLAGS)
+tests_test_resolve_info_LDADD = $(SHIM_TEST_LIBS)
+
 IW_TESTS += tests/test_endpoint tests/test_srq tests/test_ece
 tests_test_endpoint_SOURCES = tests/test_endpoint.c
 tests_test_endpoint_CFLAGS = $(SHIM_TEST_CFLAGS)
