@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-"""One module of pyverbs' unit tests on a software device: pyv.py DEVICE ADDRESS MODULE [TEST...]
+"""One module of pyverbs' unit tests on a device: pyv.py DEVICE ADDRESS MODULE [TEST...]
 
 Prints a line a test: "ok NAME", "not ok NAME", "skip NAME reason". The tests come from the folder
-in PYVTESTS. Their RC resources connect queue pairs by number, which iWARP cannot: here the same
-queue pairs are connected by rdma_cm, so that what the tests then do with them is tested.
+in PYVTESTS. Their RC resources connect queue pairs by number, which iWARP cannot: on its devices
+the same queue pairs are connected by rdma_cm, so that what the tests then do with them is tested.
 """
 import importlib
 import os
@@ -120,12 +120,14 @@ class Lines(unittest.TestResult):
 
 
 def main():
-    base.RCResources.to_rts = to_rts
-    utils.rdma_traffic, base.BaseResources.mem_read = patient_traffic(
-        utils.rdma_traffic, base.BaseResources.mem_read
-    )
-    # Nothing in sysfs tells the tests an address, and an iWARP GID (a MAC and zeros) is no zero.
-    base.RDMATestCase.ZERO_GID = "none"
+    if "siw" in device:
+        base.RCResources.to_rts = to_rts
+        utils.rdma_traffic, base.BaseResources.mem_read = patient_traffic(
+            utils.rdma_traffic, base.BaseResources.mem_read
+        )
+        # An iWARP GID (a MAC and zeros) is no zero.
+        base.RDMATestCase.ZERO_GID = "none"
+    # Nothing in sysfs tells the tests an address.
     base.RDMATestCase._get_ip_mac = lambda self, dev, port, gid: self.args.append(
         [dev, port, gid, address, "02:00:00:00:00:01"]
     )
