@@ -10,7 +10,8 @@ endif
 tests_vm_prog_api_diff_SOURCES = $(API_HARNESS) \
 	tests/vm/prog/api_diff.c tests/vm/prog/api_diff.h tests/vm/prog/api_diff_addr.c \
 	tests/vm/prog/api_diff_conn.c tests/vm/prog/api_diff_end.c tests/vm/prog/api_diff_ids.c \
-	tests/vm/prog/api_diff_misc.c tests/vm/prog/api_diff_private.c tests/vm/prog/api_diff_qp.c
+	tests/vm/prog/api_diff_misc.c tests/vm/prog/api_diff_private.c tests/vm/prog/api_diff_qp.c \
+	tests/vm/prog/api_diff_ib.c tests/vm/prog/api_diff_ud.c
 tests_vm_prog_api_diff_CPPFLAGS = $(IW_PROG_CPPFLAGS)
 tests_vm_prog_api_diff_CFLAGS = $(IW_PROG_CFLAGS)
 tests_vm_prog_api_diff_LDFLAGS = -pthread

@@ -53,6 +53,7 @@ void give_up(const char *what)
 {
 	printf("%s: gave up: %s (%s)\n", shared->observation, what, strerrorname_np(errno));
 	fflush(stdout);
+	__atomic_store_n(&shared->done, true, __ATOMIC_RELEASE);
 	_exit(3);
 }
 
@@ -167,6 +168,13 @@ int api_run(const struct api_case *const *tables, size_t n, const char *only)
 }
 
 /* ---- addresses */
+
+bool on_ib(void)
+{
+	const char *device = getenv("DEV");
+
+	return device && strncmp(device, "siw", 3) != 0;
+}
 
 struct sockaddr *sa(const char *host, uint16_t port)
 {
@@ -284,10 +292,10 @@ const char *param_text(const struct rdma_cm_event *ev)
 	const struct rdma_conn_param *p = &ev->param.conn;
 
 	snprintf(t, sizeof(text[0]),
-		 "%s(%d) rr=%u depth=%u data=%s%u flow=%u retry=%u,%u srq=%u qpn=%u",
+		 "%s(%d) rr=%u depth=%u data=%s%u flow=%u retry=%u,%u srq=%u qpn=%s",
 		 event_name(ev), ev->status, p->responder_resources, p->initiator_depth,
 		 p->private_data ? "" : "NULL,", p->private_data_len, p->flow_control,
-		 p->retry_count, p->rnr_retry_count, p->srq, p->qp_num);
+		 p->retry_count, p->rnr_retry_count, p->srq, p->qp_num ? "set" : "0");
 	return t;
 }
 

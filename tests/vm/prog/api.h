@@ -62,6 +62,8 @@ const char *rc(int ret);
 #define ADDR getenv("ADDR")
 #define ADDR2 getenv("ADDR2")
 #define ADDR6 getenv("ADDR6")
+/* Whether they are those of a device of InfiniBand's kind, as rxe0 is, not of iWARP. */
+bool on_ib(void);
 /* HOST[%INTERFACE] and port in one of a few static buffers. */
 struct sockaddr *sa(const char *host, uint16_t port);
 /* As text, the port as "port" or "0". */
@@ -122,6 +124,11 @@ void pair_prepare(struct pair *p);
 void pair_request(struct pair *p);
 /* Both sides are established. */
 void pair_up(struct pair *p);
+/*
+ * The client disconnects and is told. InfiniBand tells it when the other side has
+ * disconnected as well, and so that does.
+ */
+void pair_hang_up(struct pair *p);
 /* One message from client to child; the number of bytes that arrived, or -1. */
 int pair_talk(struct pair *p);
 /* Destroys what is there. */

@@ -8,8 +8,9 @@
 
 int main(int argc, char **argv)
 {
-	static const struct api_case *const all[] = { api_ids,	   api_addr, api_qp,  api_conn,
-						      api_private, api_end,  api_misc };
+	static const struct api_case *const all[] = { api_ids,	api_addr,    api_qp,
+						      api_conn, api_private, api_end,
+						      api_misc, api_ib,	     api_ud };
 	const char *only = argc > 1 ? argv[1] : NULL;
 
 	if (!ADDR || !ADDR2 || !ADDR6) {

@@ -12,5 +12,7 @@ extern const struct api_case api_conn[];    /* api_diff_conn.c: connect, accept,
 extern const struct api_case api_private[]; /* api_diff_private.c: private data, parameters */
 extern const struct api_case api_end[];	    /* api_diff_end.c: disconnect, destroy, death */
 extern const struct api_case api_misc[];    /* api_diff_misc.c: migrate, synchronous ids, fork */
+extern const struct api_case api_ib[];	    /* api_diff_ib.c: paths, own QPs, ECE, AF_IB */
+extern const struct api_case api_ud[];	    /* api_diff_ud.c: datagrams, multicast, endpoints */
 
 #endif

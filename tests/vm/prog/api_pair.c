@@ -118,8 +118,17 @@ void pair_up(struct pair *p)
 	need(!rdma_accept(p->child, &param));
 	rdma_ack_cm_event(p->request);
 	p->request = NULL;
-	expect(p->sch, RDMA_CM_EVENT_ESTABLISHED);
+	/* In this order: InfiniBand's server hears of it by what the client's library answers. */
 	expect(p->cch, RDMA_CM_EVENT_ESTABLISHED);
+	expect(p->sch, RDMA_CM_EVENT_ESTABLISHED);
+}
+
+void pair_hang_up(struct pair *p)
+{
+	need(!rdma_disconnect(p->client));
+	if (on_ib())
+		need(!rdma_disconnect(p->child));
+	expect(p->cch, RDMA_CM_EVENT_DISCONNECTED);
 }
 
 static int poll_cq(struct ibv_cq *cq, struct ibv_wc *wc)
