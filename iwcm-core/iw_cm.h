@@ -232,7 +232,11 @@ struct iw_cm_driver_ops {
 	int (*listen)(struct iw_cm_id *id, void *drv, int backlog);
 	int (*connect)(struct iw_cm_id *id, void *drv, const struct iw_cm_conn_param *param);
 	int (*accept)(struct iw_cm_id *id, void *drv, const struct iw_cm_conn_param *param);
-	/* @reason: of the InfiniBand CM; 0: the program wishes it. */
+	/*
+	 * Refuses a request, or (CONN_SENT) the response that was posted, also when
+	 * that attempt is canceled; owes no event. @reason: of the InfiniBand CM;
+	 * 0: the program wishes it.
+	 */
 	int (*reject)(struct iw_cm_id *id, void *drv, const void *private_data, size_t len,
 		      uint8_t reason);
 	/*
@@ -418,11 +422,13 @@ int iw_cm_child_new(struct iw_cm_id *listener, void *drv, struct iw_cm_id **chil
 
 /*
  * Reports an event. Any thread, no lock of the core held; the driver holds its
- * DRIVER reference on @id. The private data of a request or a reply is copied,
- * that of others dropped (iWARP has none with ESTABLISHED). May run the handler.
+ * DRIVER reference on @id. The private data of a request, a response or a reply
+ * is copied, that of others dropped (iWARP has none with ESTABLISHED). May run
+ * the handler.
  * 0: taken. -ESHUTDOWN: the id is being destroyed; -EBUSY: an event of this
- * kind is already waiting (DEVICE_GONE: has been posted before); -EINVAL:
- * unknown type, status positive, private data without an address or longer than
+ * kind is already waiting (DEVICE_GONE: has been posted before; MULTICAST: two
+ * of this membership are); -ENOENT: no such membership; -EINVAL: unknown type,
+ * status positive, private data without an address or longer than
  * IW_CM_PRIVATE_DATA_MAX (a connection event that is malformed so ends the
  * connection).
  * CONNECT_REQUEST hands ev->child over in every case: on error the child is
