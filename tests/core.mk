@@ -2,7 +2,7 @@
 # upwards does not link.
 core_tests = tests/test_iw_state tests/test_iw_conn tests/test_iw_event tests/test_iw_ref \
 	tests/test_iw_qp tests/test_iw_establish tests/test_iw_ib tests/test_iw_dgram \
-	tests/test_iw_member tests/test_iw_race
+	tests/test_iw_member tests/test_iw_race tests/test_iw_stress
 IW_TESTS += $(core_tests)
 core_test_cflags = $(AM_CFLAGS) $(CRITERION_CFLAGS)
 core_test_ldadd = libiwcm.la libiwbase.la $(CRITERION_LIBS)
@@ -47,3 +47,7 @@ tests_test_iw_member_LDADD = $(core_test_ldadd)
 tests_test_iw_race_SOURCES = tests/test_iw_race.c $(core_test_fake)
 tests_test_iw_race_CFLAGS = $(core_test_cflags)
 tests_test_iw_race_LDADD = $(core_test_ldadd)
+
+tests_test_iw_stress_SOURCES = tests/test_iw_stress.c $(core_test_fake)
+tests_test_iw_stress_CFLAGS = $(core_test_cflags)
+tests_test_iw_stress_LDADD = $(core_test_ldadd)

@@ -523,49 +523,6 @@ Test(iw_establish, response__answered_inside_its_handler)
 	fake_check_end();
 }
 
-Test(iw_establish, disconnect__of_a_response_refuses_it)
-{
-	struct fake_qp *qp = fake_qp_new();
-	struct stage stage = ib_responded();
-
-	/* The client was about to complete it. */
-	cr_assert_eq(iw_cm_qp_attach(stage.c->id, qp), 0);
-	fake.fail[F_REJECT] = -EIO; /* to be seen in the log alone */
-	cr_assert_eq(iw_cm_disconnect(stage.c->id, false), 0);
-	CHECK_CALLS({ F_MODIFY_QP, IW_QP_ERR }, { F_REJECT, 0 });
-	check_failed(stage.c, -ECONNABORTED);
-	finish(&stage, qp);
-}
-
-static void fail_inside(struct iw_cm_id *id, int arg)
-{
-	cr_assert_eq(fake_post(id, IW_CM_EVENT_CONNECT_REPLY, -ECONNREFUSED), 0);
-}
-
-Test(iw_establish, disconnect__of_a_response_that_the_peer_took_back)
-{
-	struct stage stage = ib_responded();
-
-	fake.hook[F_REJECT] = fail_inside;
-	cr_assert_eq(iw_cm_disconnect(stage.c->id, false), 0);
-	check_failed(stage.c, -ECONNREFUSED);
-	finish(&stage, NULL);
-}
-
-Test(iw_establish, disconnect__of_a_response_with_a_driver_that_cannot_reject)
-{
-	struct iw_cm_driver_ops ops = fake_ops;
-	struct stage stage;
-
-	ops.reject = NULL;
-	stage = stage_set_on(IW_CM_INFINIBAND, S_CONN_SENT, &ops);
-	respond(stage.c->id);
-	cr_assert_eq(iw_cm_disconnect(stage.c->id, false), 0);
-	cr_assert_eq(stage.c->events[1].status, -ECONNABORTED);
-	cr_assert_eq(iw_cm_get_state(stage.c->id), IW_CM_IDLE);
-	finish(&stage, NULL);
-}
-
 /* ------------------------------- what comes while the client establishes */
 
 Test(iw_establish, establish__given_up_meanwhile)

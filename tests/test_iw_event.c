@@ -114,6 +114,38 @@ Test(iw_event, post__device_gone_once)
 	fake_check_end();
 }
 
+static int append_behind(struct client *c, const struct iw_cm_event *ev)
+{
+	struct iw_cm_event next = { .type = IW_CM_EVENT_ROUTE };
+	bool drain = true;
+
+	if (ev->type != IW_CM_EVENT_ADDR)
+		return 0;
+	cr_assert_eq(iw_cm_append(c->id, &next, &drain), 0);
+	cr_assert(!drain); /* whoever runs this handler delivers it */
+	return 0;
+}
+
+Test(iw_event, append__runs_no_handler_until_the_drain)
+{
+	struct client *c = client_new(&fake_ops);
+	struct iw_cm_event ev = { .type = IW_CM_EVENT_ADDR };
+	bool drain = false;
+
+	c->on_event = append_behind;
+	cr_assert_eq(iw_cm_append(c->id, &ev, &drain), 0);
+	cr_assert(drain);
+	cr_assert_eq(client_count(c), 0);
+	ev.type = IW_CM_EVENT_ADDR_CHANGE;
+	cr_assert_eq(iw_cm_append(c->id, &ev, &drain), 0);
+	cr_assert(!drain); /* owed once */
+	iw_cm_drain(c->id);
+	cr_assert_eq(client_count(c), 3);
+	cr_assert_eq(c->events[2].type, IW_CM_EVENT_ROUTE);
+	client_free(c);
+	fake_check_end();
+}
+
 static int post_the_same(struct client *c, const struct iw_cm_event *ev)
 {
 	if (client_count(c) < 4)

@@ -174,6 +174,71 @@ Test(iw_ib, disconnect__inside_connect_that_cannot_be_cancelled)
 	finish(&stage, NULL);
 }
 
+/* An active id that has been told of the response. */
+static struct stage ib_responded(void)
+{
+	struct stage stage = ib(S_CONN_SENT);
+
+	cr_assert_eq(fake_post(stage.c->id, IW_CM_EVENT_CONNECT_RESPONSE, 0), 0);
+	cr_assert_eq(client_count(stage.c), 1);
+	return stage;
+}
+
+/* After the response one failed CONNECT_REPLY, then IDLE where disconnect is 0. */
+static void check_failed(struct client *c, int status)
+{
+	cr_assert_eq(client_count(c), 2);
+	cr_assert_eq(c->events[1].type, IW_CM_EVENT_CONNECT_REPLY);
+	cr_assert_eq(c->events[1].status, status);
+	cr_assert_eq(iw_cm_get_state(c->id), IW_CM_IDLE);
+	cr_assert_eq(iw_cm_disconnect(c->id, false), 0);
+}
+
+Test(iw_ib, disconnect__of_a_response_refuses_it)
+{
+	struct fake_qp *qp = fake_qp_new();
+	struct stage stage = ib_responded();
+
+	/* The client was about to complete it. */
+	cr_assert_eq(iw_cm_qp_attach(stage.c->id, qp), 0);
+	fake.fail[F_REJECT] = -EIO; /* to be seen in the log alone */
+	cr_assert_eq(iw_cm_disconnect(stage.c->id, false), 0);
+	cr_assert_eq(fake.ncalls, 2);
+	cr_assert_eq(fake.calls[0].arg, IW_QP_ERR);
+	cr_assert_eq(fake.calls[1].op, F_REJECT);
+	check_failed(stage.c, -ECONNABORTED);
+	finish(&stage, qp);
+}
+
+static void fail_inside(struct iw_cm_id *id, int arg)
+{
+	cr_assert_eq(fake_post(id, IW_CM_EVENT_CONNECT_REPLY, -ECONNREFUSED), 0);
+}
+
+Test(iw_ib, disconnect__of_a_response_that_the_peer_took_back)
+{
+	struct stage stage = ib_responded();
+
+	fake.hook[F_REJECT] = fail_inside;
+	cr_assert_eq(iw_cm_disconnect(stage.c->id, false), 0);
+	check_failed(stage.c, -ECONNREFUSED);
+	finish(&stage, NULL);
+}
+
+Test(iw_ib, disconnect__of_a_response_with_a_driver_that_cannot_reject)
+{
+	struct iw_cm_driver_ops ops = fake_ops;
+	struct stage stage;
+
+	ops.reject = NULL;
+	stage = stage_set_on(IW_CM_INFINIBAND, S_CONN_SENT, &ops);
+	fake_post(stage.c->id, IW_CM_EVENT_CONNECT_RESPONSE, 0);
+	cr_assert_eq(iw_cm_disconnect(stage.c->id, false), 0);
+	cr_assert_eq(stage.c->events[1].status, -ECONNABORTED);
+	cr_assert_eq(iw_cm_get_state(stage.c->id), IW_CM_IDLE);
+	finish(&stage, NULL);
+}
+
 Test(iw_ib, unexpected__what_the_driver_is_told)
 {
 	static const struct {

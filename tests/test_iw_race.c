@@ -2,18 +2,14 @@
 /*
  * Races between calls, events and destroy, with real threads. What must hold
  * is checked by the fake driver and client in every step; the sanitizers add
- * their own. IWSHIM_SEED repeats a run of the stress.
+ * their own. Random calls on many ids are in test_iw_stress.c.
  */
-#include <time.h>
-
 #include "tests/core_fake.h"
 
 #if defined(IW_DEBUG)
 #define ROUNDS 2000
-#define STRESS_STEPS 3000
 #else
 #define ROUNDS 10000
-#define STRESS_STEPS 60000
 #endif
 
 static const struct iw_cm_conn_param no_param;
@@ -209,6 +205,90 @@ Test(iw_race, reply_against_disconnect__ends_once, .timeout = 120)
 	fake_check_end();
 }
 
+static int post_response(struct iw_cm_id *id)
+{
+	return fake_post(id, IW_CM_EVENT_CONNECT_RESPONSE, 0);
+}
+
+/* The driver in memory: what it is told ends in the outcome that it owes. */
+static void cancel_or_close(struct iw_cm_id *id, int abrupt)
+{
+	bool made = __atomic_load_n(&fake.count[F_ESTABLISH], __ATOMIC_ACQUIRE);
+
+	fake_post(id, made ? IW_CM_EVENT_CLOSE : IW_CM_EVENT_CONNECT_REPLY,
+		  made ? 0 : -ECONNABORTED);
+}
+
+/* Whoever comes first, the client hears of one outcome, and of one end at most. */
+Test(iw_race, response_against_disconnect__one_outcome, .timeout = 120)
+{
+	struct actor responder;
+
+	actor_start(&responder, post_response);
+	for (int i = 0; i < ROUNDS; i++) {
+		struct client *c = client_new(&fake_ops);
+		struct fake_qp *qp = fake_qp_new();
+
+		iw_cm_set_transport(c->id, IW_CM_INFINIBAND);
+		if (i % 2) {
+			cr_assert_eq(iw_cm_qp_attach(c->id, qp), 0);
+			cr_assert_eq(iw_cm_qp_modify(c->id, IW_QP_INIT), 0);
+		}
+		fake.count[F_ESTABLISH] = 0;
+		fake.hook[F_DISCONNECT] = cancel_or_close;
+		cr_assert_eq(iw_cm_connect(c->id, &no_param), 0);
+		actor_go(&responder, c->id);
+		cr_assert_eq(iw_cm_disconnect(c->id, false), 0);
+		actor_wait(&responder);
+		cr_assert_eq(client_saw(c, IW_CM_EVENT_CONNECT_REPLY), 1);
+		cr_assert_leq(client_saw(c, IW_CM_EVENT_CONNECT_RESPONSE), 1);
+		cr_assert_eq(client_saw(c, IW_CM_EVENT_CLOSE),
+			     c->events[client_count(c) - 1].type == IW_CM_EVENT_CLOSE);
+		cr_assert_eq(iw_cm_get_state(c->id), IW_CM_IDLE);
+		client_free(c);
+		fake_qp_free(qp);
+		if (i % 64 == 63)
+			fake_check_end();
+	}
+	actor_end(&responder);
+	fake_check_end();
+}
+
+static char group;
+
+static int post_loss(struct iw_cm_id *id)
+{
+	return fake_post_member(id, &group, -EIO);
+}
+
+static int count_group(struct client *c, const struct iw_cm_event *ev)
+{
+	/* The client frees what the name stands for once it has left. */
+	cr_assert_eq(__atomic_load_n((char *)ev->membership, __ATOMIC_ACQUIRE), 1);
+	return 0;
+}
+
+Test(iw_race, leave_against_loss__nothing_after_it, .timeout = 120)
+{
+	const struct iw_cm_join join = { .addr = (void *)&group, .membership = &group };
+	struct client *c = client_new(&fake_ops);
+	struct actor loser;
+
+	actor_start(&loser, post_loss);
+	c->on_event = count_group;
+	for (int i = 0; i < ROUNDS; i++) {
+		__atomic_store_n(&group, 1, __ATOMIC_RELEASE);
+		cr_assert_eq(iw_cm_join(c->id, &join), 0);
+		actor_go(&loser, c->id);
+		cr_assert_eq(iw_cm_leave(c->id, &group), 0);
+		__atomic_store_n(&group, 0, __ATOMIC_RELEASE);
+		actor_wait(&loser);
+	}
+	actor_end(&loser);
+	client_free(c);
+	fake_check_end();
+}
+
 static int wins; /* atomic */
 
 static int destroy_or_lose(struct iw_cm_id *id)
@@ -393,139 +473,4 @@ Test(iw_race, storm__while_the_listener_dies, .timeout = 120)
 		storm_round(&fake_ops);
 		storm_round(&fake_pool_ops);
 	}
-}
-
-/* ----------------------------------------------------------------- stress */
-
-enum {
-	STRESS_IDS = 4,
-	STRESS_THREADS = 6
-};
-
-struct stress_slot {
-	pthread_rwlock_t lock; /* readers: calls; writer: destroy and create */
-	struct client *c;
-};
-
-static struct stress_slot slots[STRESS_IDS];
-static unsigned int stress_seed;
-
-static int stress_event(struct client *c, const struct iw_cm_event *ev)
-{
-	unsigned int seed = client_count(c) + stress_seed;
-
-	if (ev->type == IW_CM_EVENT_CONNECT_REQUEST)
-		return 1;
-	if (rand_r(&seed) % 8 == 0)
-		iw_cm_disconnect(c->id, false);
-	if (rand_r(&seed) % 16 == 0)
-		iw_cm_qp_detach(c->id);
-	return 0;
-}
-
-static struct client *stress_client(unsigned int *seed)
-{
-	struct client *c = client_bare();
-
-	c->on_event = stress_event;
-	c->arg = fake_qp_new();
-	cr_assert_eq(iw_cm_create(rand_r(seed) % 2 ? &fake_ops : &fake_pool_ops, NULL,
-				  client_handler, c, &c->id),
-		     0);
-	return c;
-}
-
-static void stress_replace(struct stress_slot *slot, unsigned int *seed)
-{
-	struct client *c;
-
-	pthread_rwlock_wrlock(&slot->lock);
-	c = slot->c;
-	cr_assert_eq(iw_cm_destroy(c->id), 0);
-	fake_qp_free(c->arg); /* poison: nobody of ours may use it any more */
-	memset(c, 0xff, sizeof(*c));
-	free(c);
-	slot->c = stress_client(seed);
-	pthread_rwlock_unlock(&slot->lock);
-}
-
-static void stress_call(struct client *c, unsigned int *seed)
-{
-	struct iw_cm_id *id = c->id;
-
-	switch (rand_r(seed) % 16) {
-	case 0:
-	case 1:
-		iw_cm_connect(id, &no_param);
-		break;
-	case 2:
-		iw_cm_listen(id, 2, 2);
-		break;
-	case 3:
-		fake_request(id);
-		break;
-	case 4:
-		iw_cm_disconnect(id, rand_r(seed) % 2);
-		break;
-	case 5:
-		iw_cm_migrate(id, NULL, NULL, NULL);
-		break;
-	case 6:
-		iw_cm_qp_attach(id, c->arg);
-		break;
-	case 7:
-		iw_cm_qp_detach(id);
-		break;
-	case 8:
-		iw_cm_qp_modify(id, rand_r(seed) % IW_QP_NSTATES);
-		break;
-	case 9:
-		iw_cm_query(id, NULL);
-		break;
-	default:
-		fake_post(id, 1 + rand_r(seed) % (IW_CM_NEVENTS - 1), 0);
-	}
-}
-
-static void *stress_run(void *arg)
-{
-	unsigned int seed = stress_seed + (unsigned int)(uintptr_t)arg;
-
-	for (int i = 0; i < STRESS_STEPS; i++) {
-		struct stress_slot *slot = &slots[rand_r(&seed) % STRESS_IDS];
-
-		if (rand_r(&seed) % 16 == 0) {
-			stress_replace(slot, &seed);
-			continue;
-		}
-		pthread_rwlock_rdlock(&slot->lock);
-		stress_call(slot->c, &seed);
-		pthread_rwlock_unlock(&slot->lock);
-	}
-	return NULL;
-}
-
-Test(iw_race, stress__random_calls_events_and_destroys, .timeout = 120)
-{
-	const char *env = getenv("IWSHIM_SEED");
-	pthread_t thread[STRESS_THREADS];
-
-	stress_seed = env ? (unsigned int)strtoul(env, NULL, 0) : (unsigned int)time(NULL);
-	printf("IWSHIM_SEED=%u\n", stress_seed);
-	for (int i = 0; i < STRESS_IDS; i++) {
-		unsigned int seed = stress_seed + 100 + (unsigned int)i;
-
-		pthread_rwlock_init(&slots[i].lock, NULL);
-		slots[i].c = stress_client(&seed);
-	}
-	for (uintptr_t i = 0; i < STRESS_THREADS; i++)
-		pthread_create(&thread[i], NULL, stress_run, (void *)i);
-	for (int i = 0; i < STRESS_THREADS; i++)
-		pthread_join(thread[i], NULL);
-	for (int i = 0; i < STRESS_IDS; i++) {
-		cr_assert_eq(iw_cm_destroy(slots[i].c->id), 0);
-		fake_qp_free(slots[i].c->arg);
-		free(slots[i].c);
-	}
-	fake_check_end();
 }
