@@ -183,13 +183,15 @@ void shim_channel_queue(struct shim_channel *c, struct shim_event *event)
 	iw_unlock(&c->lock);
 }
 
-void shim_channel_purge(struct shim_channel *c, struct shim_id *id, struct shim_event_list *list)
+/* Of an id, or of one of its memberships alone. */
+static void purge(struct shim_channel *c, const struct shim_id *id,
+		  const struct shim_member *member, struct shim_event_list *list)
 {
 	struct shim_event *ev, *next;
 
 	iw_lock(&c->lock);
 	TAILQ_FOREACH_SAFE (ev, &c->queue, link, next) {
-		if (ev->owner != id)
+		if (member ? ev->member != member : ev->owner != id)
 			continue;
 		TAILQ_REMOVE(&c->queue, ev, link);
 		TAILQ_INSERT_TAIL(list, ev, link);
@@ -197,6 +199,17 @@ void shim_channel_purge(struct shim_channel *c, struct shim_id *id, struct shim_
 	if (TAILQ_EMPTY(&c->queue))
 		channel_unsignal(c);
 	iw_unlock(&c->lock);
+}
+
+void shim_channel_purge(struct shim_channel *c, struct shim_id *id, struct shim_event_list *list)
+{
+	purge(c, id, NULL, list);
+}
+
+void shim_channel_purge_member(struct shim_channel *c, struct shim_member *member,
+			       struct shim_event_list *list)
+{
+	purge(c, NULL, member, list);
 }
 
 /*

@@ -392,23 +392,40 @@ static void complain(struct shim_id *id, const char *who)
 		 who, (void *)id, src, dst, events);
 }
 
-void shim_id_wait_acked(struct shim_id *id, const char *who)
+/* @member: of its events alone; NULL: of all. */
+static bool has_unacked(struct shim_id *id, const struct shim_member *member)
+{
+	struct shim_event *ev;
+
+	iw_assert_held(&id->lock);
+	TAILQ_FOREACH (ev, &id->unacked, link)
+		if (!member || ev->member == member)
+			return true;
+	return false;
+}
+
+void shim_id_wait_member_acked(struct shim_id *id, struct shim_member *member, const char *who)
 {
 	bool patient = true, waited = false;
 
 	iw_lock(&id->lock);
-	for (; !TAILQ_EMPTY(&id->unacked); waited = true) {
+	for (; has_unacked(id, member); waited = true) {
 		if (!patient) {
 			iw_cond_wait(&id->acked, &id->lock);
 			continue;
 		}
 		patient = iw_cond_wait_ms(&id->acked, &id->lock, SHIM_PATIENCE_MS);
-		if (!patient && !TAILQ_EMPTY(&id->unacked))
+		if (!patient && has_unacked(id, member))
 			complain(id, who);
 	}
 	iw_unlock(&id->lock);
 	if (waited && id->channel)
 		shim_readers_acked(&id->channel->readers);
+}
+
+void shim_id_wait_acked(struct shim_id *id, const char *who)
+{
+	shim_id_wait_member_acked(id, NULL, who);
 }
 
 static void drop_unread(struct shim_id *id)

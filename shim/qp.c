@@ -254,6 +254,7 @@ IW_EXPORT void rdma_destroy_qp(struct rdma_cm_id *id)
 
 	if (shim_id_check(id, &priv) || !id->qp)
 		return;
+	shim_members_detach(priv);
 	if (priv->cm)
 		iw_cm_qp_detach(priv->cm);
 	rc = ibv_destroy_qp(id->qp);

@@ -247,6 +247,8 @@ void shim_channel_recheck(struct shim_channel *channel);
 /* Takes the events that @id owns out of the queue into @list. */
 void shim_channel_purge(struct shim_channel *channel, struct shim_id *id,
 			struct shim_event_list *list);
+void shim_channel_purge_member(struct shim_channel *channel, struct shim_member *member,
+			       struct shim_event_list *list);
 
 /* ---------------------------------------------------------------- wait.c */
 
@@ -328,6 +330,8 @@ void shim_member_event(struct shim_id *id, const struct iw_cm_event *ev);
  * event is not among the unacknowledged any more.
  */
 void shim_member_acked(struct shim_event *event);
+/* The id's QP goes: it cannot while it is attached. */
+void shim_members_detach(struct shim_id *id);
 /* At the end of an id, when the core has none of it any more. */
 void shim_members_free(struct shim_id *id);
 
@@ -377,6 +381,8 @@ bool shim_id_move(struct shim_id *id, enum shim_state from, enum shim_state to);
 void shim_id_set_state(struct shim_id *id, enum shim_state to);
 /* Waits until the program has acknowledged all it was given. */
 void shim_id_wait_acked(struct shim_id *id, const char *who);
+/* Of the events of a membership alone. */
+void shim_id_wait_member_acked(struct shim_id *id, struct shim_member *member, const char *who);
 /* Puts an id that is on no channel on this one. */
 void shim_id_on_channel(struct shim_id *id, struct shim_channel *channel);
 

@@ -93,12 +93,6 @@ void mock_verbs_xrc(bool there)
 	has_xrc = there;
 }
 
-void mock_verbs_infiniband(bool infiniband)
-{
-	for (int i = 0; i < MOCK_NDEVICES; i++)
-		devices[i].transport_type = infiniband ? IBV_TRANSPORT_IB : IBV_TRANSPORT_IWARP;
-}
-
 const struct ibv_qp_init_attr_ex *mock_verbs_last_qp(void)
 {
 	return &last_qp;

@@ -46,8 +46,6 @@ void mock_verbs_indices(bool known);
 
 /* Whether devices opened from now on have XRC; not at first. */
 void mock_verbs_xrc(bool there);
-/* Of InfiniBand all devices, or of iWARP as at first. */
-void mock_verbs_infiniband(bool infiniband);
 /* What the last QP was made of by ibv_create_qp_ex(). */
 const struct ibv_qp_init_attr_ex *mock_verbs_last_qp(void);
 /* Of the last attach or detach. */

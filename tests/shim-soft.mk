@@ -5,7 +5,10 @@ tests_test_choose_SOURCES = tests/test_choose.c
 tests_test_choose_CFLAGS = $(SHIM_TEST_CFLAGS)
 tests_test_choose_LDADD = $(SHIM_TEST_LIBS)
 
-IW_TESTS += tests/test_resolve_info
+IW_TESTS += tests/test_resolve_info tests/test_multicast
+tests_test_multicast_SOURCES = tests/test_multicast.c
+tests_test_multicast_CFLAGS = $(SHIM_TEST_CFLAGS)
+tests_test_multicast_LDADD = $(SHIM_TEST_LIBS)
 tests_test_resolve_info_SOURCES = tests/test_resolve_info.c
 tests_test_resolve_info_CFLAGS = $(SHIM_TEST_CFLAGS)
 tests_test_resolve_info_LDADD = $(SHIM_TEST_LIBS)

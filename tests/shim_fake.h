@@ -46,9 +46,12 @@ enum fake_op {
 	FAKE_SOFT_PROBE,
 	FAKE_QUERY_PATH,
 	FAKE_ESTABLISH,
+	FAKE_JOIN,
+	FAKE_LEAVE,
 	/* Not ops but outcomes: the status of the event, once. */
 	FAKE_ADDR_EVENT,
 	FAKE_ROUTE_EVENT,
+	FAKE_JOIN_EVENT,
 	FAKE_NOPS
 };
 
@@ -83,6 +86,10 @@ struct sockaddr_storage fake_addr_ib(int device, uint16_t port);
 /* What an accepted datagram id says of itself. */
 #define FAKE_QKEY 0x1234567u
 #define FAKE_DLID 77
+/* The last group that was joined, and what its MULTICAST event tells of it. */
+struct iw_cm_join fake_last_join(void);
+struct iw_cm_event fake_joined(int status);
+#define FAKE_MLID 0xc001
 /* IB_CM_REJ_CONSUMER_DEFINED. */
 #define FAKE_REASON 28
 /* The states that QPs were moved to since the last call, a bit each. */

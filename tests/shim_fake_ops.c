@@ -18,6 +18,7 @@ static struct iw_cm_conn_param last_param;
 static int last_backlog;
 static struct sockaddr_storage last_src;
 static unsigned int qp_states;
+static struct iw_cm_join last_join;
 
 struct iw_cm_conn_param fake_last_param(void)
 {
@@ -507,6 +508,48 @@ static int op_migrate(struct iw_cm_id *cm, void *drv, void *source)
 	return 0;
 }
 
+/* ---- multicast */
+
+struct iw_cm_join fake_last_join(void)
+{
+	return last_join;
+}
+
+struct iw_cm_event fake_joined(int status)
+{
+	struct ibv_ah_attr ah = { .dlid = FAKE_MLID, .port_num = 1, .is_global = 1 };
+	struct iw_cm_event ev = { .type = IW_CM_EVENT_MULTICAST,
+				  .status = status,
+				  .membership = last_join.membership };
+
+	memset(ah.grh.dgid.raw, 0xff, sizeof(ah.grh.dgid.raw));
+	memcpy(ev.param.ah, &ah, sizeof(ah));
+	ev.param.qp_num = 0xffffff;
+	ev.param.qkey = FAKE_QKEY;
+	return ev;
+}
+
+static int op_join(struct iw_cm_id *cm, void *drv, const struct iw_cm_join *join)
+{
+	int rc = fake_called(FAKE_JOIN), status = fake_called(FAKE_JOIN_EVENT);
+	struct iw_cm_event ev;
+
+	if (rc)
+		return rc;
+	pthread_mutex_lock(&fake_lock);
+	last_join = *join;
+	ev = fake_joined(status);
+	if (!fake_holding)
+		fake_put(drv, NULL, &ev);
+	pthread_mutex_unlock(&fake_lock);
+	return 0;
+}
+
+static int op_leave(struct iw_cm_id *cm, void *drv, void *membership)
+{
+	return fake_called(FAKE_LEAVE);
+}
+
 const struct iw_cm_driver_ops fake_ops = {
 	.name = "fake",
 	.id_new = fake_id_new,
@@ -526,5 +569,7 @@ const struct iw_cm_driver_ops fake_ops = {
 	.establish = op_establish,
 	.disconnect = op_disconnect,
 	.modify_qp = op_modify_qp,
+	.join = op_join,
+	.leave = op_leave,
 	.migrate = op_migrate,
 };

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * What iWARP has not, and says so: enhanced connection establishment and
- * multicast.
+ * What iWARP has not, and says so: enhanced connection establishment.
  */
 #include "tests/shim_util.h"
 
@@ -41,53 +40,5 @@ Test(ece, reject__as_without)
 	cr_assert_eq(ev->param.conn.private_data_len, 2);
 	succeeds(rdma_ack_cm_event(ev));
 	util_end_pair(&p);
-	util_all_gone();
-}
-
-Test(multicast, join__is_for_datagrams)
-{
-	struct sockaddr_in here = fake_addr(0, PORT), group = { .sin_family = AF_INET };
-	struct sockaddr *to = (struct sockaddr *)&group;
-	struct rdma_event_channel *ch = util_channel();
-	struct rdma_cm_id *stream = util_id(ch), *id;
-
-	succeeds(rdma_create_id(ch, &id, NULL, RDMA_PS_UDP));
-	fails_with(EINVAL, rdma_join_multicast(id, to, NULL)); /* not bound */
-	succeeds(rdma_bind_addr(id, (struct sockaddr *)&here));
-	fails_with(EOPNOTSUPP, rdma_join_multicast(id, to, NULL));
-	fails_with(EINVAL, rdma_join_multicast(id, NULL, NULL));
-	fails_with(EINVAL, rdma_join_multicast(NULL, to, NULL));
-	fails_with(EADDRNOTAVAIL, rdma_leave_multicast(id, to));
-	fails_with(EINVAL, rdma_leave_multicast(id, NULL));
-	fails_with(EINVAL, rdma_leave_multicast(NULL, to));
-	util_destroy(id);
-	here = fake_addr(0, PORT + 1);
-	succeeds(rdma_bind_addr(stream, (struct sockaddr *)&here));
-	fails_with(EINVAL, rdma_join_multicast(stream, to, NULL));
-	util_destroy(stream);
-	rdma_destroy_event_channel(ch);
-	util_all_gone();
-}
-
-Test(multicast, join_ex__attributes)
-{
-	struct sockaddr_in here = fake_addr(0, PORT), group = { .sin_family = AF_INET };
-	struct rdma_event_channel *ch = util_channel();
-	struct rdma_cm_join_mc_attr_ex attr = { .addr = (struct sockaddr *)&group };
-	struct rdma_cm_id *id;
-
-	succeeds(rdma_create_id(ch, &id, NULL, RDMA_PS_UDP));
-	succeeds(rdma_bind_addr(id, (struct sockaddr *)&here));
-	fails_with(EINVAL, rdma_join_multicast_ex(id, NULL, NULL));
-	fails_with(EINVAL, rdma_join_multicast_ex(id, &attr, NULL));
-	attr.comp_mask = RDMA_CM_JOIN_MC_ATTR_RESERVED;
-	fails_with(ENOTSUP, rdma_join_multicast_ex(id, &attr, NULL));
-	attr.comp_mask = RDMA_CM_JOIN_MC_ATTR_ADDRESS | RDMA_CM_JOIN_MC_ATTR_JOIN_FLAGS;
-	attr.join_flags = RDMA_MC_JOIN_FLAG_RESERVED;
-	fails_with(EINVAL, rdma_join_multicast_ex(id, &attr, NULL));
-	attr.join_flags = RDMA_MC_JOIN_FLAG_SENDONLY_FULLMEMBER;
-	fails_with(EOPNOTSUPP, rdma_join_multicast_ex(id, &attr, NULL));
-	util_destroy(id);
-	rdma_destroy_event_channel(ch);
 	util_all_gone();
 }

@@ -182,7 +182,7 @@ Test(endpoint, active__the_route_of_the_address_counts)
 	struct rdma_addrinfo rai = info(false);
 	struct rdma_cm_id *id;
 
-	mock_verbs_infiniband(true);
+	mock_verbs_transport(0, IBV_TRANSPORT_IB);
 	rai.ai_route = route;
 	rai.ai_route_len = sizeof(route) - 1;
 	fails_with(EINVAL, rdma_create_ep(&id, &rai, NULL, &attr));

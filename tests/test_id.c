@@ -158,7 +158,7 @@ Test(id, set_option__a_path_stands_for_resolving_one)
 	succeeds(util_resolve(id, PORT));
 	cr_assert_eq(util_expect(ch, RDMA_CM_EVENT_ADDR_RESOLVED), 0);
 	fails_with(EINVAL, set_path(id, one)); /* iWARP */
-	mock_verbs_infiniband(true);
+	mock_verbs_transport(0, IBV_TRANSPORT_IB);
 	fails_with(EINVAL, set_path(id, 0));
 	fails_with(EINVAL, set_path(id, one + 1));
 	fails_with(EFAULT, rdma_set_option(id, RDMA_OPTION_IB, RDMA_OPTION_IB_PATH, NULL, one));
@@ -182,7 +182,7 @@ Test(id, set_option__no_memory_for_the_event_of_a_path)
 	struct rdma_event_channel *ch = util_channel();
 	struct rdma_cm_id *id = util_id(ch);
 
-	mock_verbs_infiniband(true);
+	mock_verbs_transport(0, IBV_TRANSPORT_IB);
 	succeeds(util_resolve(id, PORT));
 	cr_assert_eq(util_expect(ch, RDMA_CM_EVENT_ADDR_RESOLVED), 0);
 	for (int i = 0; i < SHIM_OWN_EVENTS; i++)
