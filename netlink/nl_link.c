@@ -121,6 +121,14 @@ unlock:
 	return rc;
 }
 
+bool nl_link_is_infiniband(int ifindex)
+{
+	struct nl_topo_link link;
+
+	pthread_once(&setup_once, setup);
+	return ifindex > 0 && !nl_topo_one(ifindex, &link) && link.infiniband;
+}
+
 int nl_link_any_rdma_dev(void)
 {
 	return nl_rdma_any("/sys");

@@ -30,6 +30,12 @@ struct nl_rdma_dev {
  */
 int nl_link_rdma_dev(int ifindex, struct nl_rdma_dev *dev);
 
+/*
+ * Whether @ifindex carries IP over InfiniBand: then an InfiniBand device is below
+ * it, although RDMA netlink tells of none. Asks the kernel each time.
+ */
+bool nl_link_is_infiniband(int ifindex);
+
 /* Whether the machine shows any RDMA device. 0: yes; -ENODEV: no; cheap. */
 int nl_link_any_rdma_dev(void);
 

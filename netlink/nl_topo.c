@@ -6,6 +6,7 @@
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
+#include <net/if_arp.h>
 #include <netlink/attr.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,6 +67,7 @@ static bool read_link(struct nlmsghdr *hdr, struct nl_topo_link *link)
 	link->ifindex = ifi->ifi_index;
 	link->up = ifi->ifi_flags & IFF_UP;
 	link->running = ifi->ifi_flags & IFF_RUNNING;
+	link->infiniband = ifi->ifi_type == ARPHRD_INFINIBAND;
 	link->no_arp = ifi->ifi_flags & (IFF_NOARP | IFF_LOOPBACK);
 	nlmsg_for_each_attr (attr, hdr, sizeof(*ifi), rem) {
 		int type = nla_type(attr);

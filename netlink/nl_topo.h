@@ -23,7 +23,8 @@ struct nl_topo_link {
 	bool up;    /* administratively */
 	bool running;
 	bool no_arp;
-	bool backup; /* a bond's slave that waits */
+	bool backup;	 /* a bond's slave that waits */
+	bool infiniband; /* IPoIB */
 };
 
 struct nl_topo {

@@ -157,6 +157,8 @@ static bool kernel_serves_interface(int ifindex)
 	if (known_bare(ifindex))
 		return false;
 	rc = nl_link_rdma_dev(ifindex, &dev);
+	if (rc == -ENODEV && nl_link_is_infiniband(ifindex))
+		return true;
 	if (rc == -ENODEV)
 		remember_bare(ifindex);
 	return !rc;

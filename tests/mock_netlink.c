@@ -17,7 +17,7 @@
 /* Protects all below. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static int route_rc;
-static bool route_local, no_device, nothing, have_first;
+static bool route_local, no_device, nothing, have_first, infiniband;
 static unsigned int device_calls;
 static struct sockaddr_storage first, asked;
 
@@ -34,6 +34,11 @@ void mock_netlink_local(bool local)
 void mock_netlink_device(bool there)
 {
 	no_device = !there;
+}
+
+void mock_netlink_infiniband(bool yes)
+{
+	infiniband = yes;
 }
 
 void mock_netlink_any(bool there)
@@ -125,6 +130,11 @@ int nl_link_rdma_dev(int ifindex, struct nl_rdma_dev *dev)
 	dev->port = 1;
 	dev->ifindex = ifindex;
 	return 0;
+}
+
+bool nl_link_is_infiniband(int ifindex)
+{
+	return infiniband;
 }
 
 int nl_link_any_rdma_dev(void)

@@ -23,6 +23,8 @@ void mock_netlink_first(const struct sockaddr_storage *addr);
 struct sockaddr_storage mock_netlink_asked_src(void);
 /* Whether interface 2 has an RDMA device, and so the machine. */
 void mock_netlink_device(bool there);
+/* Whether interfaces without an RDMA device carry IP over InfiniBand. */
+void mock_netlink_infiniband(bool yes);
 /* Whether the machine has any RDMA device at all. */
 void mock_netlink_any(bool there);
 /* How often an interface was looked at for a device. */

@@ -254,6 +254,17 @@ Test(choose, path__infiniband_addresses_are_the_kernels, .init = setup)
 	cr_assert_eq(shim_choose_path(NULL, (struct sockaddr *)&ib, &p), -EAFNOSUPPORT);
 }
 
+Test(choose, interface__of_ip_over_infiniband_is_the_kernels, .init = setup)
+{
+	struct shim_path p;
+
+	mock_netlink_infiniband(true);
+	cr_assert_eq(path(NULL, "10.1.0.9", &p), IW_DRIVER_KERNEL);
+	cr_assert_eq(local("10.1.0.1"), IW_DRIVER_KERNEL);
+	mock_netlink_infiniband(false);
+	cr_assert_eq(local("10.1.0.1"), IW_DRIVER_SOFT);
+}
+
 Test(choose, interface__a_bare_one_is_remembered_for_a_while, .init = setup)
 {
 	struct shim_path p;

@@ -132,6 +132,26 @@ IbTest(connection, param__reaches_the_driver)
 	util_all_gone();
 }
 
+IbTest(connection, limits__of_every_connected_id)
+{
+	struct rdma_event_channel *ch = util_channel();
+	struct rdma_conn_param param = { .qp_num = 3, .initiator_depth = MOCK_MAX_RD_ATOM + 1 };
+	struct sockaddr_in addr = fake_addr(0, PORT);
+	struct rdma_cm_id *id;
+
+	succeeds(rdma_create_id(ch, &id, NULL, RDMA_PS_IB));
+	succeeds(rdma_resolve_addr(id, NULL, sa(&addr), 100));
+	util_expect(ch, RDMA_CM_EVENT_ADDR_RESOLVED);
+	succeeds(rdma_resolve_route(id, 100));
+	util_expect(ch, RDMA_CM_EVENT_ROUTE_RESOLVED);
+	fails_with(EINVAL, rdma_connect(id, NULL)); /* whose QP? */
+	fails_with(EINVAL, rdma_connect(id, &param));
+	cr_assert_eq(fake_calls(FAKE_CONNECT), 0);
+	util_destroy(id);
+	rdma_destroy_event_channel(ch);
+	util_all_gone();
+}
+
 /* ---- connections whose QP we do not know */
 
 /* The client has heard that the server accepted; neither has a QP of ours. */

@@ -185,6 +185,7 @@ Test(nl_topo, one__reads_flags)
 	cr_assert_eq(nl_topo_one(ns_ifindex("v0"), &link), 0);
 	cr_assert_not(link.up);
 	cr_assert_not(link.no_arp);
+	cr_assert_not(link.infiniband);
 	cr_assert_eq(nl_topo_one(9999, &link), -ENODEV);
 	cr_assert_eq(nl_topo_one(0, &link), -ENODEV);
 }

@@ -179,8 +179,9 @@ struct rdma_ud_param {
 };
 
 /*
- * Valid until it is acknowledged, with all that it points at. status is 0 or a
- * negative errno.
+ * Valid until it is acknowledged, with all that it points at. status is 0, a
+ * negative errno, or above 0 the reason that InfiniBand's CM gives. Datagram ids
+ * (qp_type IBV_QPT_UD) have param.ud, others param.conn.
  */
 struct rdma_cm_event {
 	struct rdma_cm_id *id;
