@@ -52,6 +52,15 @@ struct rdma_ucm_event_resp *queue_event(uint32_t owner, uint32_t event, uint32_t
 	return resp;
 }
 
+struct rdma_ucm_event_resp *queue_member_event(uint32_t member, uint32_t event)
+{
+	struct rdma_ucm_event_resp *resp = queue_event(k.members[member].owner, event, member);
+
+	resp->uid = k.members[member].uid;
+	k.queue[k.queued - 1].member = member + 1;
+	return resp;
+}
+
 static void drop_event(unsigned int i)
 {
 	memmove(&k.queue[i], &k.queue[i + 1], (--k.queued - i) * sizeof(k.queue[0]));
@@ -66,6 +75,8 @@ static int get_event(int fd, void *to)
 			continue;
 		memcpy(to, &k.queue[i].resp, sizeof(k.queue[i].resp));
 		k.ids[k.queue[i].owner].reported++;
+		if (k.queue[i].member)
+			k.members[k.queue[i].member - 1].reported++;
 		drop_event(i);
 		if (on_the_way)
 			on_the_way();
@@ -96,6 +107,9 @@ static int destroy_id(uint32_t id, void *to)
 	for (unsigned int i = k.queued; i-- > 0;)
 		if (k.queue[i].owner == id)
 			drop_event(i);
+	for (unsigned int i = 0; i < MEMBERS_MAX; i++)
+		if (k.members[i].used && k.members[i].owner == id)
+			k.members[i].used = false;
 	memcpy(to, &k.ids[id].reported, 4);
 	memset(&k.ids[id], 0, sizeof(k.ids[id]));
 	return 0;
@@ -111,33 +125,95 @@ static int migrate_id(int fd, uint32_t id, void *to)
 	return 0;
 }
 
+void (*while_joining)(void);
+
+static int join_mcast(uint32_t id, uint64_t uid, void *to)
+{
+	for (uint32_t i = 0; i < MEMBERS_MAX; i++) {
+		if (k.members[i].used)
+			continue;
+		k.members[i].used = true;
+		k.members[i].uid = uid;
+		k.members[i].owner = id;
+		k.members[i].reported = 0;
+		if (while_joining)
+			while_joining();
+		memcpy(to, &i, sizeof(i));
+		return 0;
+	}
+	return ENOMEM;
+}
+
+static int leave_mcast(uint32_t member, void *to)
+{
+	if (member >= MEMBERS_MAX || !k.members[member].used)
+		return ENOENT;
+	for (unsigned int i = k.queued; i-- > 0;)
+		if (k.queue[i].member == member + 1)
+			drop_event(i);
+	memcpy(to, &k.members[member].reported, 4);
+	k.members[member].used = false;
+	return 0;
+}
+
+static int query(const struct rdma_ucm_query *cmd, void *to)
+{
+	if (cmd->option == RDMA_USER_CM_QUERY_PATH)
+		memcpy(to, &k.path, sizeof(k.path));
+	else
+		memcpy(to, &k.addr, sizeof(k.addr));
+	return 0;
+}
+
+static int take_accept(const struct rdma_ucm_accept *accept)
+{
+	k.param = accept->conn_param;
+	k.ece = accept->ece;
+	k.accept_uid = accept->uid;
+	if (accept->conn_param.valid)
+		k.ids[accept->id].uid = accept->uid;
+	return 0;
+}
+
 static int serve(int fd, uint32_t cmd, const void *in)
 {
 	const struct rdma_ucm_create_id *create = in;
-	const struct rdma_ucm_query *query = in; /* response and id, as in others */
-	void *to = (void *)(uintptr_t)query->response;
+	const struct rdma_ucm_query *query_cmd = in; /* response and id, as in others */
+	const struct rdma_ucm_join_ip_mcast *join_ip = in;
+	const struct rdma_ucm_join_mcast *join = in;
+	void *to = (void *)(uintptr_t)query_cmd->response;
 
 	switch (cmd) {
 	case RDMA_USER_CM_CMD_CREATE_ID:
 		return create_id(fd, create, (void *)(uintptr_t)create->response);
 	case RDMA_USER_CM_CMD_DESTROY_ID:
-		return destroy_id(query->id, to);
+		return destroy_id(query_cmd->id, to);
 	case RDMA_USER_CM_CMD_GET_EVENT:
 		return get_event(fd, to);
 	case RDMA_USER_CM_CMD_MIGRATE_ID:
-		return migrate_id(fd, query->id, to);
+		return migrate_id(fd, query_cmd->id, to);
 	case RDMA_USER_CM_CMD_QUERY_ROUTE:
 		memcpy(to, &k.route, k.route_len);
 		return 0;
 	case RDMA_USER_CM_CMD_INIT_QP_ATTR:
 		memcpy(to, &k.qp_attr, sizeof(k.qp_attr));
 		return 0;
+	case RDMA_USER_CM_CMD_QUERY:
+		return query(query_cmd, to);
+	case RDMA_USER_CM_CMD_JOIN_IP_MCAST:
+		return join_mcast(join_ip->id, join_ip->uid, to);
+	case RDMA_USER_CM_CMD_JOIN_MCAST:
+		return join_mcast(join->id, join->uid, to);
+	case RDMA_USER_CM_CMD_LEAVE_MCAST:
+		return leave_mcast(query_cmd->id, to);
 	case RDMA_USER_CM_CMD_CONNECT:
 		k.param = ((const struct rdma_ucm_connect *)in)->conn_param;
+		k.ece = ((const struct rdma_ucm_connect *)in)->ece;
 		return 0;
 	case RDMA_USER_CM_CMD_ACCEPT:
-		k.ids[((const struct rdma_ucm_accept *)in)->id].uid =
-			((const struct rdma_ucm_accept *)in)->uid;
+		return take_accept(in);
+	case RDMA_USER_CM_CMD_REJECT:
+		k.reject_reason = ((const struct rdma_ucm_reject *)in)->reason;
 		return 0;
 	}
 	return 0;
@@ -169,7 +245,7 @@ int __wrap_ibv_query_device(struct ibv_context *of, struct ibv_device_attr *attr
 
 int __wrap_ibv_modify_qp(struct ibv_qp *of, struct ibv_qp_attr *attr, int mask)
 {
-	v.modified++;
+	v.states[v.modified++ % IW_ARRAY_SIZE(v.states)] = attr->qp_state;
 	v.attr = *attr;
 	v.mask = mask;
 	return attr->qp_state == IBV_QPS_SQD ? v.ret_sqd : v.ret;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <infiniband/verbs.h>
 #include <string.h>
 
 #include "base/bytes.h"
@@ -24,7 +25,8 @@ static const struct expected table[] = {
 	[UCMA_EVENT_ROUTE_ERROR] = { 0, IW_CM_EVENT_ROUTE, IW_CM_EVENT_ROUTE, -EHOSTUNREACH },
 	[UCMA_EVENT_CONNECT_REQUEST] = { 0, IW_CM_EVENT_CONNECT_REQUEST,
 					 IW_CM_EVENT_CONNECT_REQUEST, 0 },
-	[UCMA_EVENT_CONNECT_RESPONSE] = NONE,
+	[UCMA_EVENT_CONNECT_RESPONSE] = { 0, IW_CM_EVENT_CONNECT_RESPONSE,
+					  IW_CM_EVENT_CONNECT_RESPONSE, 0 },
 	[UCMA_EVENT_CONNECT_ERROR] = { 0, IW_CM_EVENT_CONNECT_REPLY, IW_CM_EVENT_ESTABLISHED,
 				       -ECONNABORTED },
 	[UCMA_EVENT_UNREACHABLE] = { 0, IW_CM_EVENT_CONNECT_REPLY, IW_CM_EVENT_ESTABLISHED,
@@ -34,8 +36,9 @@ static const struct expected table[] = {
 	[UCMA_EVENT_ESTABLISHED] = { 0, IW_CM_EVENT_CONNECT_REPLY, IW_CM_EVENT_ESTABLISHED, 0 },
 	[UCMA_EVENT_DISCONNECTED] = { 0, IW_CM_EVENT_CLOSE, IW_CM_EVENT_CLOSE, 0 },
 	[UCMA_EVENT_DEVICE_REMOVAL] = { 0, IW_CM_EVENT_DEVICE_GONE, IW_CM_EVENT_DEVICE_GONE, 0 },
-	[UCMA_EVENT_MULTICAST_JOIN] = NONE,
-	[UCMA_EVENT_MULTICAST_ERROR] = NONE,
+	[UCMA_EVENT_MULTICAST_JOIN] = { 0, IW_CM_EVENT_MULTICAST, IW_CM_EVENT_MULTICAST, 0 },
+	[UCMA_EVENT_MULTICAST_ERROR] = { 0, IW_CM_EVENT_MULTICAST, IW_CM_EVENT_MULTICAST,
+					 -EHOSTUNREACH },
 	[UCMA_EVENT_ADDR_CHANGE] = { 0, IW_CM_EVENT_ADDR_CHANGE, IW_CM_EVENT_ADDR_CHANGE, 0 },
 	[UCMA_EVENT_TIMEWAIT_EXIT] = { 0, IW_CM_EVENT_TIMEWAIT_EXIT, IW_CM_EVENT_TIMEWAIT_EXIT, 0 },
 	/* Newer kernels: ADDRINFO_RESOLVED, ADDRINFO_ERROR, USER, INTERNAL, and no event. */
@@ -73,6 +76,8 @@ Test(kevent, translate__every_event_on_either_side)
 			cr_assert_eq(ev.status, want->status_of_zero, "event %u", event);
 			cr_assert_eq(ev.detail, event);
 			cr_assert_null(ev.child);
+			cr_assert_null(ev.membership);
+			cr_assert_eq(kevent_is_multicast(&resp), ev.type == IW_CM_EVENT_MULTICAST);
 		}
 	}
 }
@@ -174,4 +179,57 @@ Test(kevent, translate__no_private_data_is_null)
 	cr_assert_eq(kevent_translate(&resp, 0, &ev), 0);
 	cr_assert_null(ev.param.private_data);
 	cr_assert_eq(ev.param.private_data_len, 0);
+}
+
+static void fill_ud(struct rdma_ucm_ud_param *ud)
+{
+	ud->qp_num = 17;
+	ud->qkey = 0x1234567;
+	ud->ah_attr.grh.dgid[15] = 9;
+	ud->ah_attr.grh.hop_limit = 64;
+	ud->ah_attr.is_global = 1;
+	ud->ah_attr.port_num = 2;
+	ud->private_data_len = 3;
+	memcpy(ud->private_data, "abc", 3);
+}
+
+Test(kevent, translate__datagrams_name_a_destination)
+{
+	static const uint32_t events[] = { UCMA_EVENT_CONNECT_REQUEST, UCMA_EVENT_ESTABLISHED,
+					   UCMA_EVENT_MULTICAST_JOIN, UCMA_EVENT_MULTICAST_ERROR };
+
+	for (size_t i = 0; i < IW_ARRAY_SIZE(events); i++) {
+		struct rdma_ucm_event_resp resp = response(events[i], 0);
+		unsigned int flags = kevent_is_multicast(&resp) ? 0 : KEVENT_DATAGRAM;
+		struct ibv_ah_attr ah;
+		struct iw_cm_event ev;
+
+		fill_ud(&resp.param.ud);
+		cr_assert_eq(kevent_translate(&resp, flags, &ev), 0);
+		cr_assert_eq(ev.param.qp_num, 17);
+		cr_assert_eq(ev.param.qkey, 0x1234567);
+		cr_assert_eq(ev.param.private_data_len, 3);
+		cr_assert_eq(ev.param.private_data, resp.param.ud.private_data);
+		memcpy(&ah, ev.param.ah, sizeof(ah));
+		cr_assert_eq(ah.grh.dgid.raw[15], 9);
+		cr_assert_eq(ah.grh.hop_limit, 64);
+		cr_assert_eq(ah.is_global, 1);
+		cr_assert_eq(ah.port_num, 2);
+	}
+}
+
+Test(kevent, translate__ece_of_requests_and_responses)
+{
+	for (uint32_t event = 0; event < UCMA_NEVENTS; event++) {
+		struct rdma_ucm_event_resp resp = response(event, 0);
+		bool has =
+			event == UCMA_EVENT_CONNECT_REQUEST || event == UCMA_EVENT_CONNECT_RESPONSE;
+		struct iw_cm_event ev;
+
+		resp.ece.vendor_id = 7;
+		resp.ece.attr_mod = 8;
+		cr_assert_eq(kevent_translate(&resp, 0, &ev), 0);
+		cr_assert_eq(ev.param.ece.vendor_id, has ? 7 : 0, "event %u", event);
+		cr_assert_eq(ev.param.ece.attr_mod, has ? 8 : 0, "event %u", event);
+	}
 }

@@ -2,6 +2,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <infiniband/ib.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,11 +35,14 @@ static union {
 	struct ucma_set_option set_option;
 	struct ucma_notify notify;
 	struct ucma_migrate_id migrate_id;
+	struct ucma_destroy_id destroy_id;
+	struct ucma_join_ip_mcast join_ip_mcast;
+	struct ucma_join_mcast join_mcast;
 } last;
 static unsigned int nwrites, interrupted;
 static int answer_errno;
 static bool short_write;
-static unsigned char response[512];
+static unsigned char response[1024];
 
 ssize_t __real_write(int fd, const void *buf, size_t len);
 ssize_t __wrap_write(int fd, const void *buf, size_t len);
@@ -53,6 +57,10 @@ static void respond(uint32_t cmd, uint16_t room)
 		break;
 	case RDMA_USER_CM_CMD_DESTROY_ID:
 	case RDMA_USER_CM_CMD_QUERY_ROUTE:
+	case RDMA_USER_CM_CMD_QUERY:
+	case RDMA_USER_CM_CMD_LEAVE_MCAST:
+	case RDMA_USER_CM_CMD_JOIN_IP_MCAST:
+	case RDMA_USER_CM_CMD_JOIN_MCAST:
 	case RDMA_USER_CM_CMD_INIT_QP_ATTR:
 	case RDMA_USER_CM_CMD_GET_EVENT:
 	case RDMA_USER_CM_CMD_MIGRATE_ID:
@@ -121,14 +129,16 @@ Test(ucma, command__retried_after_a_signal)
 Test(ucma, connect__tells_of_a_signal)
 {
 	struct rdma_ucm_conn_param param = { .qp_num = 3, .valid = 1 };
+	struct rdma_ucm_ece ece = { .vendor_id = 7, .attr_mod = 8 };
 
 	interrupted = 1;
-	cr_assert_eq(ucma_connect(FAKE_FD, 9, &param), -EINTR);
-	cr_assert_eq(ucma_connect(FAKE_FD, 9, &param), 0);
+	cr_assert_eq(ucma_connect(FAKE_FD, 9, &param, &ece), -EINTR);
+	cr_assert_eq(ucma_connect(FAKE_FD, 9, &param, &ece), 0);
 	told(RDMA_USER_CM_CMD_CONNECT, 288, 0);
 	cr_assert_eq(last.connect.cmd.id, 9);
 	cr_assert_eq(last.connect.cmd.conn_param.qp_num, 3);
-	cr_assert_eq(last.connect.cmd.ece.vendor_id, 0);
+	cr_assert_eq(last.connect.cmd.ece.vendor_id, 7);
+	cr_assert_eq(last.connect.cmd.ece.attr_mod, 8);
 }
 
 Test(ucma, command__errno_and_untouched_output)
@@ -226,16 +236,104 @@ Test(ucma, query_and_attributes__responses)
 Test(ucma, accept_and_reject__framing)
 {
 	struct rdma_ucm_conn_param param = { .responder_resources = 4, .valid = 1 };
+	struct rdma_ucm_ece ece = { .vendor_id = 7, .attr_mod = 8 };
 
-	cr_assert_eq(ucma_accept(FAKE_FD, 2, 77, &param), 0);
+	cr_assert_eq(ucma_accept(FAKE_FD, 2, 77, &param, &ece), 0);
 	told(RDMA_USER_CM_CMD_ACCEPT, 296, 0);
 	cr_assert_eq(last.accept.cmd.uid, 77);
 	cr_assert_eq(last.accept.cmd.conn_param.responder_resources, 4);
-	cr_assert_eq(ucma_reject(FAKE_FD, 2, "no", 2), 0);
+	cr_assert_eq(last.accept.cmd.ece.vendor_id, 7);
+	cr_assert_eq(last.accept.cmd.ece.attr_mod, 8);
+	cr_assert_eq(ucma_reject(FAKE_FD, 2, "no", 2, 28), 0);
 	told(RDMA_USER_CM_CMD_REJECT, 264, 0);
 	cr_assert_eq(last.reject.cmd.private_data_len, 2);
+	cr_assert_eq(last.reject.cmd.reason, 28);
 	cr_assert_eq(memcmp(last.reject.cmd.private_data, "no", 3), 0);
-	cr_assert_eq(ucma_reject(FAKE_FD, 2, NULL, 0), 0);
+	cr_assert_eq(ucma_reject(FAKE_FD, 2, NULL, 0, 0), 0);
+}
+
+Test(ucma, establish__is_an_accept_without_parameters)
+{
+	cr_assert_eq(ucma_establish(FAKE_FD, 5), 0);
+	told(RDMA_USER_CM_CMD_ACCEPT, 296, 0);
+	cr_assert_eq(last.accept.cmd.id, 5);
+	cr_assert_eq(last.accept.cmd.uid, 0);
+	cr_assert_eq(last.accept.cmd.conn_param.valid, 0);
+	answer_errno = EINVAL;
+	cr_assert_eq(ucma_establish(FAKE_FD, 5), -EINVAL);
+}
+
+Test(ucma, query__options_and_rooms)
+{
+	struct rdma_ucm_query_addr_resp addr;
+	struct ucma_query_path_resp path;
+
+	response[0] = 2;
+	cr_assert_eq(ucma_query_addr(FAKE_FD, 3, &addr), 0);
+	told(RDMA_USER_CM_CMD_QUERY, 16, 280);
+	cr_assert_eq(last.query.cmd.id, 3);
+	cr_assert_eq(last.query.cmd.option, RDMA_USER_CM_QUERY_ADDR);
+	cr_assert_eq(addr.node_guid, 2);
+	cr_assert_eq(ucma_query_gid(FAKE_FD, 3, &addr), 0);
+	told(RDMA_USER_CM_CMD_QUERY, 16, 280);
+	cr_assert_eq(last.query.cmd.option, RDMA_USER_CM_QUERY_GID);
+	cr_assert_eq(ucma_query_path(FAKE_FD, 3, &path), 0);
+	told(RDMA_USER_CM_CMD_QUERY, 16, 8 + 3 * 72);
+	cr_assert_eq(last.query.cmd.option, RDMA_USER_CM_QUERY_PATH);
+	cr_assert_eq(path.num_paths, 2);
+	answer_errno = ENOENT;
+	cr_assert_eq(ucma_query_addr(FAKE_FD, 3, &addr), -ENOENT);
+	cr_assert_eq(addr.ibdev_index, UINT32_MAX, "an old kernel says nothing");
+}
+
+Test(ucma, join__by_what_can_say_it)
+{
+	struct sockaddr_in v4 = { .sin_family = AF_INET };
+	struct sockaddr_storage ib = { .ss_family = AF_IB };
+	struct ucma_group group = { .id = 3, .uid = 99, .addr = (struct sockaddr *)&v4 };
+	struct sockaddr none = { .sa_family = AF_UNSPEC };
+	uint32_t membership = 0;
+
+	response[0] = 7;
+	cr_assert_eq(ucma_join(FAKE_FD, &group, &membership), 0);
+	told(RDMA_USER_CM_CMD_JOIN_IP_MCAST, 48, 4);
+	cr_assert_eq(last.join_ip_mcast.cmd.uid, 99);
+	cr_assert_eq(last.join_ip_mcast.cmd.id, 3);
+	cr_assert_eq(last.join_ip_mcast.cmd.addr.sin6_family, AF_INET);
+	cr_assert_eq(membership, 7);
+	group.flags = RDMA_MC_JOIN_FLAG_SENDONLY_FULLMEMBER;
+	cr_assert_eq(ucma_join(FAKE_FD, &group, &membership), 0);
+	told(RDMA_USER_CM_CMD_JOIN_MCAST, 152, 4);
+	cr_assert_eq(last.join_mcast.cmd.addr_size, 16);
+	cr_assert_eq(last.join_mcast.cmd.join_flags, RDMA_MC_JOIN_FLAG_SENDONLY_FULLMEMBER);
+	group.flags = 0;
+	group.addr = (struct sockaddr *)&ib;
+	cr_assert_eq(ucma_join(FAKE_FD, &group, &membership), 0);
+	told(RDMA_USER_CM_CMD_JOIN_MCAST, 152, 4);
+	cr_assert_eq(last.join_mcast.cmd.addr_size, 48);
+	group.addr = &none;
+	cr_assert_eq(ucma_join(FAKE_FD, &group, &membership), -EINVAL);
+	group.addr = NULL;
+	cr_assert_eq(ucma_join(FAKE_FD, &group, &membership), -EINVAL);
+	group.addr = (struct sockaddr *)&v4;
+	answer_errno = ENOSYS;
+	membership = 55;
+	cr_assert_eq(ucma_join(FAKE_FD, &group, &membership), -ENOSYS);
+	cr_assert_eq(membership, 55);
+}
+
+Test(ucma, leave__tells_what_was_reported)
+{
+	uint32_t reported = 0;
+
+	response[0] = 3;
+	cr_assert_eq(ucma_leave(FAKE_FD, 12, &reported), 0);
+	told(RDMA_USER_CM_CMD_LEAVE_MCAST, 16, 4);
+	cr_assert_eq(last.destroy_id.cmd.id, 12);
+	cr_assert_eq(reported, 3);
+	answer_errno = ENOENT;
+	cr_assert_eq(ucma_leave(FAKE_FD, 12, &reported), -ENOENT);
+	cr_assert_eq(reported, 3);
 }
 
 Test(ucma, option_notify_migrate__framing)

@@ -10,18 +10,15 @@
 #include "base/bytes.h"
 #include "base/fault.h"
 #include "base/log.h"
+#include "driver/kernel/kconn.h"
 #include "driver/kernel/kevent.h"
 #include "driver/kernel/kfork.h"
 #include "driver/kernel/kid.h"
+#include "driver/kernel/kmember.h"
 #include "driver/kernel/kpark.h"
 #include "driver/kernel/kqp.h"
+#include "driver/kernel/kquery.h"
 #include "driver/kernel/ucma.h"
-
-/*
- * The kernel's wire format takes 256 bytes with MPA's own 4, in a length of
- * 8 bits: siw sends 252 to 255 corrupted. InfiniBand's limits are lower.
- */
-#define PRIVATE_DATA_MAX 251
 
 /* Only pumps between the kernel and the core are waited for, never a peer. */
 #define MIGRATE_WAIT_MS 10000
@@ -97,6 +94,7 @@ static int child_new(struct iw_source *source, struct kid *listener, uint32_t ke
 	if (ret)
 		return ret;
 	child->kernel_id = kernel_id;
+	child->datagram = listener->datagram;
 	ret = iw_cm_child_new(listener->id, child, &child->id);
 	if (ret) {
 		kid_free(child);
@@ -119,43 +117,22 @@ static bool append(struct kid *kid, const struct iw_cm_event *ev)
 	return drain;
 }
 
-static bool is_connection_event(enum iw_cm_event_type type)
+static unsigned int translation_flags(const struct kid *kid)
 {
-	return type == IW_CM_EVENT_CONNECT_REPLY || type == IW_CM_EVENT_ESTABLISHED ||
-	       type == IW_CM_EVENT_CLOSE;
-}
+	enum kid_depths depths = __atomic_load_n(&kid->depths, __ATOMIC_RELAXED);
 
-/*
- * False if the core gave the attempt up and was told so: then a connection
- * that came about nevertheless is closed.
- */
-static bool connection_event_wanted(struct kid *kid, const struct iw_cm_event *ev)
-{
-	switch (kid_outcome(kid)) {
-	case KID_HEARD_BY_CORE:
-		return true;
-	case KID_HEARD_BY_PARK:
-		kpark_end(kid->handle);
-		return false;
-	case KID_HEARD_BY_NOBODY:
-		break;
-	}
-	if (ev->type != IW_CM_EVENT_CLOSE && !ev->status)
-		ucma_disconnect(kid->source->fd, kid->kernel_id);
-	return false;
+	return (kid->passive ? KEVENT_PASSIVE : 0) | (kid->datagram ? KEVENT_DATAGRAM : 0) |
+	       (depths == KID_DEPTHS_SWAPPED ? KEVENT_DEPTHS_SWAPPED : 0);
 }
 
 /* From the kernel to the core's list. True: the caller owes the core a drain. */
 static bool take_event(struct iw_source *source, struct kid *kid,
-		       const struct rdma_ucm_event_resp *resp)
+		       const struct rdma_ucm_event_resp *resp, void *membership)
 {
-	unsigned int flags = kid->passive ? KEVENT_PASSIVE : 0;
 	struct iw_cm_event ev;
 	int ret;
 
-	if (__atomic_load_n(&kid->depths, __ATOMIC_RELAXED) == KID_DEPTHS_SWAPPED)
-		flags |= KEVENT_DEPTHS_SWAPPED;
-	if (kevent_translate(resp, flags, &ev)) {
+	if (kevent_translate(resp, translation_flags(kid), &ev)) {
 		iw_warn("kernel id %u: unexpected event %u of rdma_cm ignored", kid->kernel_id,
 			resp->event);
 		return false;
@@ -171,9 +148,19 @@ static bool take_event(struct iw_source *source, struct kid *kid,
 	/* A device that goes waits for its ids, so none of them may be parked. */
 	if (ev.type == IW_CM_EVENT_DEVICE_GONE)
 		kid_attempt(kid, false);
-	if (is_connection_event(ev.type) && !connection_event_wanted(kid, &ev))
+	if (!kconn_event_wanted(kid, &ev))
 		return false;
+	ev.membership = membership;
 	return append(kid, &ev);
+}
+
+/* Whose event it is. @membership: what the core calls a membership's. */
+static struct kid *pin_owner(struct iw_source *source, const struct rdma_ucm_event_resp *resp,
+			     void **membership)
+{
+	if (kevent_is_multicast(resp))
+		return kid_pin_member(resp->uid, membership);
+	return resp->uid ? kid_pin(resp->uid) : kid_pin_child(source, resp->id);
 }
 
 static void for_nobody(const struct iw_source *source, const struct rdma_ucm_event_resp *resp)
@@ -187,6 +174,7 @@ static void for_nobody(const struct iw_source *source, const struct rdma_ucm_eve
 static int source_pump(struct iw_source *source)
 {
 	struct rdma_ucm_event_resp resp;
+	void *membership = NULL;
 	struct kid *kid = NULL;
 	bool drain = false;
 	int ret;
@@ -195,11 +183,11 @@ static int source_pump(struct iw_source *source)
 	ret = ucma_get_event(source->fd, &resp);
 	if (ret)
 		goto unlock;
-	kid = resp.uid ? kid_pin(resp.uid) : kid_pin_child(source, resp.id);
-	if (kid)
-		drain = take_event(source, kid, &resp);
-	else
+	kid = pin_owner(source, &resp, &membership);
+	if (!kid)
 		for_nobody(source, &resp);
+	else if (membership || !kevent_is_multicast(&resp))
+		drain = take_event(source, kid, &resp, membership);
 unlock:
 	iw_unlock(&source->order);
 	if (drain)
@@ -222,6 +210,7 @@ static int id_new(struct iw_cm_id *id, void *arg, void **drv)
 	ret = kid_new(open_arg->source, false, &kid);
 	if (ret)
 		return ret;
+	kid->datagram = open_arg->qp_type == IBV_QPT_UD;
 	ret = ucma_create_id(open_arg->source->fd, kid->handle, open_arg->ps, open_arg->qp_type,
 			     &kernel_id);
 	if (ret) {
@@ -244,7 +233,7 @@ static int end_kernel_id(struct kid *kid, uint32_t *reported)
 {
 	int ret;
 
-	if (kid_is_pending(kid) && !kqp_is_infiniband(kid)) {
+	if (kid_is_pending(kid) && iw_cm_transport(kid->id) == IW_CM_IWARP) {
 		ret = kpark_id(kid->source->fd, kid->kernel_id, kid->handle, reported);
 		if (!ret && !kid_park(kid))
 			kpark_end(kid->handle);
@@ -320,23 +309,12 @@ static int resolve_route(struct iw_cm_id *id, void *drv, int timeout_ms)
 
 static int query(struct iw_cm_id *id, void *drv, struct iw_cm_addr_info *info)
 {
-	struct rdma_ucm_query_route_resp resp;
-	struct kid *kid = drv;
-	int ret;
+	return kquery_addr(drv, info);
+}
 
-	ret = ucma_query_route(kid_fd(kid), kid->kernel_id, &resp);
-	if (ret)
-		return ret;
-	memset(info, 0, sizeof(*info));
-	iw_copy(&info->src, sizeof(info->src), &resp.src_addr, sizeof(resp.src_addr));
-	iw_copy(&info->dst, sizeof(info->dst), &resp.dst_addr, sizeof(resp.dst_addr));
-	info->node_guid = resp.node_guid;
-	info->port_num = resp.port_num;
-	/* Device 0 exists: a zero means something only if there is a device. */
-	info->ibdev_index =
-		resp.node_guid && resp.ibdev_index <= INT32_MAX ? (int)resp.ibdev_index : -1;
-	__atomic_store_n(&kid->port_num, resp.port_num, __ATOMIC_RELAXED);
-	return 0;
+static int query_path(struct iw_cm_id *id, void *drv, struct iw_cm_path_info *info)
+{
+	return kquery_path(drv, info);
 }
 
 static int set_option(struct iw_cm_id *id, void *drv, int level, int name, const void *val,
@@ -364,29 +342,6 @@ static int notify(struct iw_cm_id *id, void *drv, int event)
 
 /* -------------------------------------------------------------- Connections */
 
-static int conn_param(const struct iw_cm_conn_param *from, struct rdma_ucm_conn_param *to)
-{
-	memset(to, 0, sizeof(*to));
-	if (!from)
-		return 0;
-	if (from->private_data_len > PRIVATE_DATA_MAX || from->responder_resources > UINT8_MAX ||
-	    from->initiator_depth > UINT8_MAX || (from->private_data_len && !from->private_data))
-		return -EINVAL;
-	iw_copy(to->private_data, sizeof(to->private_data), from->private_data,
-		from->private_data_len);
-	to->private_data_len = (uint8_t)from->private_data_len;
-	to->responder_resources = (uint8_t)from->responder_resources;
-	to->initiator_depth = (uint8_t)from->initiator_depth;
-	to->flow_control = from->flow_control;
-	to->retry_count = from->retry_count;
-	to->rnr_retry_count = from->rnr_retry_count;
-	to->srq = from->srq;
-	to->qp_num = from->qp_num;
-	to->qkey = from->qkey;
-	to->valid = 1;
-	return 0;
-}
-
 static int kdev_listen(struct iw_cm_id *id, void *drv, int backlog)
 {
 	const struct kid *kid = drv;
@@ -394,59 +349,31 @@ static int kdev_listen(struct iw_cm_id *id, void *drv, int backlog)
 	return ucma_listen(kid_fd(kid), kid->kernel_id, backlog);
 }
 
-/*
- * A failed call owes no outcome, but a disconnect may have told one meanwhile:
- * then the attempt has ended by event.
- */
-static int attempt_failed(struct kid *kid, int error)
-{
-	kid_attempt(kid, false);
-	return kid_is_cancelled(kid) ? 0 : error;
-}
-
 static int kdev_connect(struct iw_cm_id *id, void *drv, const struct iw_cm_conn_param *param)
 {
-	struct rdma_ucm_conn_param uparam;
-	struct kid *kid = drv;
-	int ret;
-
-	ret = conn_param(param, &uparam);
-	if (!ret && !uparam.valid)
-		ret = -EINVAL;
-	if (ret)
-		return ret;
-	kid_attempt(kid, true);
-	ret = ucma_connect(kid_fd(kid), kid->kernel_id, &uparam);
-	return ret ? attempt_failed(kid, ret) : 0;
+	return kconn_connect(drv, param);
 }
 
 static int kdev_accept(struct iw_cm_id *id, void *drv, const struct iw_cm_conn_param *param)
 {
-	struct rdma_ucm_conn_param uparam;
-	struct kid *kid = drv;
-	int ret;
-
-	ret = conn_param(param, &uparam);
-	if (ret)
-		return ret;
-	kid_attempt(kid, true);
-	ret = ucma_accept(kid_fd(kid), kid->kernel_id, kid->handle, &uparam);
-	return ret ? attempt_failed(kid, ret) : 0;
+	return kconn_accept(drv, param);
 }
 
 static int reject(struct iw_cm_id *id, void *drv, const void *private_data, size_t len,
 		  uint8_t reason)
 {
-	const struct kid *kid = drv;
+	return kconn_reject(drv, private_data, len, reason);
+}
 
-	if (len > PRIVATE_DATA_MAX || (len && !private_data))
-		return -EINVAL;
-	return ucma_reject(kid_fd(kid), kid->kernel_id, private_data, (uint8_t)len);
+static int establish(struct iw_cm_id *id, void *drv)
+{
+	return kconn_establish(drv);
 }
 
 /*
- * The kernel's DISCONNECT of an attempt sleeps until its outcome: the core gets
- * the outcome now, the kernel's own is swallowed when it comes.
+ * The kernel's DISCONNECT of an attempt sleeps until its outcome on iWARP, and
+ * does nothing on InfiniBand: the core gets the outcome now, the kernel's own is
+ * swallowed when it comes.
  */
 static int disconnect(struct iw_cm_id *id, void *drv, bool abrupt)
 {
@@ -460,14 +387,11 @@ static int disconnect(struct iw_cm_id *id, void *drv, bool abrupt)
 	/* It may be in the queue: then there is a connection to end. */
 	while (kid_is_pending(kid) && !source_pump(kid->source))
 		;
-	if (kid_cancel(kid)) {
-		if (append(kid, &ev))
-			iw_cm_drain(id);
-		return 0;
-	}
-	if (kid_is_cancelled(kid))
-		return 0;
-	return ucma_disconnect(kid_fd(kid), kid->kernel_id);
+	if (!kconn_cancel(kid))
+		return kconn_disconnect(kid);
+	if (append(kid, &ev))
+		iw_cm_drain(id);
+	return 0;
 }
 
 /*
@@ -477,7 +401,7 @@ static int disconnect(struct iw_cm_id *id, void *drv, bool abrupt)
 static bool must_stay(struct kid *kid, enum iw_qp_state to)
 {
 	return (to == IW_QP_ERR || to == IW_QP_SQD) && kid->passive && kid_is_pending(kid) &&
-	       !kqp_is_infiniband(kid);
+	       iw_cm_transport(kid->id) == IW_CM_IWARP;
 }
 
 static int modify_qp(struct iw_cm_id *id, void *drv, void *qp, enum iw_qp_state to,
@@ -488,12 +412,25 @@ static int modify_qp(struct iw_cm_id *id, void *drv, void *qp, enum iw_qp_state 
 		return -EACCES;
 	if (must_stay(drv, to))
 		return -EBUSY;
-	return kqp_modify(drv, qp, to);
+	return kqp_modify(drv, qp, to, param);
 }
 
 static int init_qp_attr(struct iw_cm_id *id, void *drv, void *qp_attr, int *mask)
 {
 	return kqp_init_attr(drv, qp_attr, mask);
+}
+
+/* --------------------------------------------------------------- Multicast */
+
+static int join(struct iw_cm_id *id, void *drv, const struct iw_cm_join *join)
+{
+	return kmember_join(drv, join);
+}
+
+static int leave(struct iw_cm_id *id, void *drv, void *membership)
+{
+	/* The parent's thread may hold the lock of the source for ever. */
+	return is_inherited(drv) ? -EACCES : kmember_leave(drv, membership);
 }
 
 static const struct iw_cm_driver_ops kdev_ops = {
@@ -504,6 +441,7 @@ static const struct iw_cm_driver_ops kdev_ops = {
 	.resolve_addr = resolve_addr,
 	.resolve_route = resolve_route,
 	.query = query,
+	.query_path = query_path,
 	.set_option = set_option,
 	.notify = notify,
 	.init_qp_attr = init_qp_attr,
@@ -511,8 +449,11 @@ static const struct iw_cm_driver_ops kdev_ops = {
 	.connect = kdev_connect,
 	.accept = kdev_accept,
 	.reject = reject,
+	.establish = establish,
 	.disconnect = disconnect,
 	.modify_qp = modify_qp,
+	.join = join,
+	.leave = leave,
 	.migrate = migrate,
 };
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "driver/kernel/kattr.h"
 
 #define ERRNO_MAX 4095 /* the kernel's own limit for an errno in a return value */
 
@@ -14,7 +15,7 @@
  * none; 0 for good news.
  */
 struct kevent_rule {
-	bool known, has_param;
+	bool known, has_param, has_ece;
 	enum iw_cm_event_type active, passive;
 	int failure;
 };
@@ -33,7 +34,12 @@ static const struct kevent_rule rules[UCMA_NEVENTS] = {
 				     .failure = -EHOSTUNREACH },
 	[UCMA_EVENT_CONNECT_REQUEST] = { .known = true,
 					 .has_param = true,
+					 .has_ece = true,
 					 BOTH(IW_CM_EVENT_CONNECT_REQUEST) },
+	[UCMA_EVENT_CONNECT_RESPONSE] = { .known = true,
+					  .has_param = true,
+					  .has_ece = true,
+					  BOTH(IW_CM_EVENT_CONNECT_RESPONSE) },
 	[UCMA_EVENT_CONNECT_ERROR] = { .known = true,
 				       .has_param = true,
 				       OUTCOME,
@@ -49,6 +55,13 @@ static const struct kevent_rule rules[UCMA_NEVENTS] = {
 	[UCMA_EVENT_ESTABLISHED] = { .known = true, .has_param = true, OUTCOME },
 	[UCMA_EVENT_DISCONNECTED] = { .known = true, BOTH(IW_CM_EVENT_CLOSE) },
 	[UCMA_EVENT_DEVICE_REMOVAL] = { .known = true, BOTH(IW_CM_EVENT_DEVICE_GONE) },
+	[UCMA_EVENT_MULTICAST_JOIN] = { .known = true,
+					.has_param = true,
+					BOTH(IW_CM_EVENT_MULTICAST) },
+	[UCMA_EVENT_MULTICAST_ERROR] = { .known = true,
+					 .has_param = true,
+					 BOTH(IW_CM_EVENT_MULTICAST),
+					 .failure = -EHOSTUNREACH },
 	[UCMA_EVENT_ADDR_CHANGE] = { .known = true, BOTH(IW_CM_EVENT_ADDR_CHANGE) },
 	[UCMA_EVENT_TIMEWAIT_EXIT] = { .known = true, BOTH(IW_CM_EVENT_TIMEWAIT_EXIT) },
 };
@@ -88,6 +101,33 @@ static void translate_param(const struct rdma_ucm_conn_param *from, bool swapped
 	to->qkey = from->qkey;
 }
 
+static_assert(sizeof(struct ibv_ah_attr) <= sizeof(((struct iw_cm_conn_param *)0)->ah),
+	      "an address handle in an event");
+
+static void translate_ud_param(const struct rdma_ucm_ud_param *from, struct iw_cm_conn_param *to)
+{
+	struct ibv_ah_attr ah;
+
+	kattr_ah(&from->ah_attr, &ah);
+	memcpy(to->ah, &ah, sizeof(ah));
+	to->private_data_len = from->private_data_len;
+	to->private_data = from->private_data_len ? from->private_data : NULL;
+	to->qp_num = from->qp_num;
+	to->qkey = from->qkey;
+}
+
+static void translate_ece(const struct rdma_ucm_ece *from, struct iw_cm_ece *to)
+{
+	to->vendor_id = from->vendor_id;
+	to->attr_mod = from->attr_mod;
+}
+
+bool kevent_is_multicast(const struct rdma_ucm_event_resp *resp)
+{
+	return resp->event == UCMA_EVENT_MULTICAST_JOIN ||
+	       resp->event == UCMA_EVENT_MULTICAST_ERROR;
+}
+
 int kevent_translate(const struct rdma_ucm_event_resp *resp, unsigned int flags,
 		     struct iw_cm_event *ev)
 {
@@ -102,7 +142,11 @@ int kevent_translate(const struct rdma_ucm_event_resp *resp, unsigned int flags,
 	ev->status = sane_status(resp, rule->failure);
 	ev->detail = resp->event;
 	ev->reason = cm_reason(resp, rule->failure);
-	if (rule->has_param)
+	if (rule->has_param && (flags & KEVENT_DATAGRAM || kevent_is_multicast(resp)))
+		translate_ud_param(&resp->param.ud, &ev->param);
+	else if (rule->has_param)
 		translate_param(&resp->param.conn, swapped, &ev->param);
+	if (rule->has_ece)
+		translate_ece(&resp->ece, &ev->param.ece);
 	return 0;
 }

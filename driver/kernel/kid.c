@@ -7,102 +7,30 @@
 
 #include "base/fault.h"
 #include "base/list.h"
-
-#define TABLE_FIRST 64
-
-struct slot {
-	struct kid *kid;
-	uint32_t generation; /* of the handle that is or was last in use here */
-	uint32_t next_free;  /* index + 1; 0 ends the list */
-};
-
-/*
- * The lock protects the table, the sources' lists of children and the fields
- * that struct kid names. One for the process: it is held for some instructions
- * only, next to a system call each time, and an object can change its source.
- * Nothing else is locked inside it.
- */
-static struct {
-	struct iw_lock lock;
-	struct slot *slots;
-	uint32_t nslots, first_free;
-} table = { .lock = IW_LOCK_STATIC };
+#include "driver/kernel/khandle.h"
 
 void kid_fork_begin(void)
 {
-	iw_lock(&table.lock);
+	iw_lock(&khandle_lock);
 }
 
 void kid_fork_end(void)
 {
-	iw_unlock(&table.lock);
+	iw_unlock(&khandle_lock);
 }
 
-/* ----------------------------------------------------------------- Handles */
-
-static uint64_t handle_of(uint32_t index)
+/* Takes the object and its memberships out of the table. */
+static void unname(struct kid *kid)
 {
-	return (uint64_t)table.slots[index].generation << 32 | index;
-}
+	const struct kmember *member;
 
-static int table_grow(void)
-{
-	uint32_t n = table.nslots ? 2 * table.nslots : TABLE_FIRST;
-	struct slot *slots;
-
-	iw_assert_held(&table.lock);
-	slots = iw_calloc(n, sizeof(*slots));
-	if (!slots)
-		return -ENOMEM;
-	if (table.nslots)
-		memcpy(slots, table.slots, table.nslots * sizeof(*slots));
-	for (uint32_t i = table.nslots; i < n; i++)
-		slots[i].next_free = i + 1 < n ? i + 2 : 0;
-	table.first_free = table.nslots + 1;
-	free(table.slots);
-	table.slots = slots;
-	table.nslots = n;
-	return 0;
-}
-
-static int table_add(struct kid *kid)
-{
-	struct slot *slot;
-
-	iw_assert_held(&table.lock);
-	if (!table.first_free && table_grow())
-		return -ENOMEM;
-	slot = &table.slots[table.first_free - 1];
-	/* Never 0: the kernel shows uid 0 for a child that is not accepted. */
-	if (!++slot->generation)
-		slot->generation = 1;
-	kid->handle = handle_of(table.first_free - 1);
-	table.first_free = slot->next_free;
-	slot->kid = kid;
-	return 0;
-}
-
-static void table_remove(struct kid *kid)
-{
-	uint32_t index = (uint32_t)kid->handle;
-
-	iw_assert_held(&table.lock);
-	table.slots[index].kid = NULL;
-	table.slots[index].next_free = table.first_free;
-	table.first_free = index + 1;
+	iw_assert_held(&khandle_lock);
+	khandle_remove(kid->handle);
+	TAILQ_FOREACH (member, &kid->members, link)
+		khandle_remove(member->handle);
 	if (kid->listed)
 		TAILQ_REMOVE(&kid->source->children, kid, sibling);
 	kid->listed = false;
-}
-
-static struct kid *table_find(uint64_t handle)
-{
-	uint32_t index = (uint32_t)handle;
-
-	iw_assert_held(&table.lock);
-	if (index >= table.nslots || handle_of(index) != handle)
-		return NULL;
-	return table.slots[index].kid;
 }
 
 /* -------------------------------------------------------------------- Life */
@@ -116,10 +44,11 @@ int kid_new(struct iw_source *source, bool passive, struct kid **kid)
 		return -ENOMEM;
 	new->source = source;
 	new->passive = passive;
+	TAILQ_INIT(&new->members);
 	iw_cond_init(&new->finished);
-	iw_lock(&table.lock);
-	ret = table_add(new);
-	iw_unlock(&table.lock);
+	iw_lock(&khandle_lock);
+	ret = khandle_add(KHANDLE_KID, new, &new->handle);
+	iw_unlock(&khandle_lock);
 	if (ret) {
 		iw_cond_fini(&new->finished);
 		free(new);
@@ -131,15 +60,26 @@ int kid_new(struct iw_source *source, bool passive, struct kid **kid)
 
 void kid_name(struct kid *kid, struct iw_cm_id *id, uint32_t kernel_id)
 {
-	iw_lock(&table.lock);
+	iw_lock(&khandle_lock);
 	kid->id = id;
 	kid->kernel_id = kernel_id;
-	iw_unlock(&table.lock);
+	iw_unlock(&khandle_lock);
+}
+
+static void free_members(struct kid *kid)
+{
+	struct kmember *member;
+
+	while ((member = TAILQ_FIRST(&kid->members))) {
+		TAILQ_REMOVE(&kid->members, member, link);
+		free(member);
+	}
 }
 
 /* Of an object that the table does not name any more. */
 static void release(struct kid *kid)
 {
+	free_members(kid);
 	iw_cond_fini(&kid->finished);
 	free(kid);
 }
@@ -148,29 +88,29 @@ void kid_free(struct kid *kid)
 {
 	if (!kid)
 		return;
-	iw_lock(&table.lock);
-	table_remove(kid);
-	iw_unlock(&table.lock);
+	iw_lock(&khandle_lock);
+	unname(kid);
+	iw_unlock(&khandle_lock);
 	release(kid);
 }
 
 void kid_list_child(struct kid *kid)
 {
-	iw_lock(&table.lock);
+	iw_lock(&khandle_lock);
 	TAILQ_INSERT_TAIL(&kid->source->children, kid, sibling);
 	kid->listed = true;
-	iw_unlock(&table.lock);
+	iw_unlock(&khandle_lock);
 }
 
 struct kid *kid_pin(uint64_t handle)
 {
 	struct kid *kid;
 
-	iw_lock(&table.lock);
-	kid = table_find(handle);
+	iw_lock(&khandle_lock);
+	kid = khandle_find(KHANDLE_KID, handle);
 	if (kid)
 		kid->busy++;
-	iw_unlock(&table.lock);
+	iw_unlock(&khandle_lock);
 	return kid;
 }
 
@@ -183,13 +123,13 @@ struct kid *kid_pin_child(struct iw_source *source, uint32_t kernel_id)
 {
 	struct kid *kid;
 
-	iw_lock(&table.lock);
+	iw_lock(&khandle_lock);
 	TAILQ_FOREACH (kid, &source->children, sibling)
 		if (kid->kernel_id == kernel_id)
 			break;
 	if (kid)
 		kid->busy++;
-	iw_unlock(&table.lock);
+	iw_unlock(&khandle_lock);
 	return kid;
 }
 
@@ -197,33 +137,58 @@ struct kid *kid_pin_child(struct iw_source *source, uint32_t kernel_id)
 
 void kid_attempt(struct kid *kid, bool begun)
 {
-	iw_lock(&table.lock);
+	iw_lock(&khandle_lock);
 	kid->pending = begun;
-	iw_unlock(&table.lock);
+	kid->responded = false;
+	iw_unlock(&khandle_lock);
+}
+
+static enum kid_hearing hear(const struct kid *kid)
+{
+	iw_assert_held(&khandle_lock);
+	if (kid->parked && kid->pending)
+		return KID_HEARD_BY_PARK;
+	return kid->parked || kid->cancelled ? KID_HEARD_BY_NOBODY : KID_HEARD_BY_CORE;
 }
 
 enum kid_hearing kid_outcome(struct kid *kid)
 {
-	enum kid_hearing hearing = KID_HEARD_BY_CORE;
+	enum kid_hearing hearing;
 
-	iw_lock(&table.lock);
-	if (kid->parked && kid->pending)
-		hearing = KID_HEARD_BY_PARK;
-	else if (kid->parked || kid->cancelled)
-		hearing = KID_HEARD_BY_NOBODY;
+	iw_lock(&khandle_lock);
+	hearing = hear(kid);
 	kid->pending = false;
-	iw_unlock(&table.lock);
+	iw_unlock(&khandle_lock);
 	return hearing;
+}
+
+enum kid_hearing kid_response(struct kid *kid)
+{
+	enum kid_hearing hearing;
+
+	iw_lock(&khandle_lock);
+	hearing = hear(kid);
+	kid->responded = hearing == KID_HEARD_BY_CORE;
+	kid->pending = kid->responded;
+	iw_unlock(&khandle_lock);
+	return hearing;
+}
+
+void kid_close(struct kid *kid)
+{
+	iw_lock(&khandle_lock);
+	kid->closed = true;
+	iw_unlock(&khandle_lock);
 }
 
 bool kid_park(struct kid *kid)
 {
 	bool pending;
 
-	iw_lock(&table.lock);
+	iw_lock(&khandle_lock);
 	kid->parked = true;
 	pending = kid->pending;
-	iw_unlock(&table.lock);
+	iw_unlock(&khandle_lock);
 	return pending;
 }
 
@@ -231,31 +196,138 @@ bool kid_cancel(struct kid *kid)
 {
 	bool now;
 
-	iw_lock(&table.lock);
+	iw_lock(&khandle_lock);
 	now = kid->pending && !kid->cancelled;
 	kid->cancelled |= now;
-	iw_unlock(&table.lock);
+	iw_unlock(&khandle_lock);
 	return now;
+}
+
+static bool read_flag(const bool *flag)
+{
+	bool value;
+
+	iw_lock(&khandle_lock);
+	value = *flag;
+	iw_unlock(&khandle_lock);
+	return value;
 }
 
 bool kid_is_pending(struct kid *kid)
 {
-	bool pending;
-
-	iw_lock(&table.lock);
-	pending = kid->pending;
-	iw_unlock(&table.lock);
-	return pending;
+	return read_flag(&kid->pending);
 }
 
 bool kid_is_cancelled(struct kid *kid)
 {
-	bool cancelled;
+	return read_flag(&kid->cancelled);
+}
 
-	iw_lock(&table.lock);
-	cancelled = kid->cancelled;
-	iw_unlock(&table.lock);
-	return cancelled;
+bool kid_is_responded(struct kid *kid)
+{
+	return read_flag(&kid->responded);
+}
+
+bool kid_is_closed(struct kid *kid)
+{
+	return read_flag(&kid->closed);
+}
+
+/* ------------------------------------------------------------- Memberships */
+
+static struct kmember *find_member(const struct kid *kid, const void *membership)
+{
+	struct kmember *member;
+
+	iw_assert_held(&khandle_lock);
+	TAILQ_FOREACH (member, &kid->members, link)
+		if (member->membership == membership)
+			return member;
+	return NULL;
+}
+
+int kid_member_new(struct kid *kid, void *membership, struct kmember **member)
+{
+	struct kmember *new = iw_calloc(1, sizeof(*new));
+	int ret;
+
+	if (!new)
+		return -ENOMEM;
+	new->kid = kid;
+	new->membership = membership;
+	iw_lock(&khandle_lock);
+	ret = find_member(kid, membership) ? -EEXIST
+					   : khandle_add(KHANDLE_MEMBER, new, &new->handle);
+	if (!ret)
+		TAILQ_INSERT_TAIL(&kid->members, new, link);
+	iw_unlock(&khandle_lock);
+	if (ret)
+		free(new);
+	else
+		*member = new;
+	return ret;
+}
+
+bool kid_member_name(struct kmember *member, uint32_t kernel_id)
+{
+	bool wanted;
+
+	iw_lock(&khandle_lock);
+	member->kernel_id = kernel_id;
+	member->named = true;
+	wanted = member->membership;
+	iw_unlock(&khandle_lock);
+	return wanted;
+}
+
+struct kmember *kid_member_give_up(struct kid *kid, void *membership, bool *named)
+{
+	struct kmember *member;
+
+	iw_lock(&khandle_lock);
+	member = find_member(kid, membership);
+	if (member) {
+		member->membership = NULL;
+		*named = member->named;
+	}
+	iw_unlock(&khandle_lock);
+	return member;
+}
+
+void kid_member_free(struct kmember *member)
+{
+	iw_lock(&khandle_lock);
+	khandle_remove(member->handle);
+	TAILQ_REMOVE(&member->kid->members, member, link);
+	iw_unlock(&khandle_lock);
+	free(member);
+}
+
+struct kid *kid_pin_member(uint64_t handle, void **membership)
+{
+	struct kmember *member;
+	struct kid *kid = NULL;
+
+	iw_lock(&khandle_lock);
+	member = khandle_find(KHANDLE_MEMBER, handle);
+	if (member) {
+		*membership = member->membership;
+		kid = member->kid;
+		kid->busy++;
+	}
+	iw_unlock(&khandle_lock);
+	return kid;
+}
+
+void kid_flush(struct kid *kid)
+{
+	struct iw_source *source;
+
+	iw_lock(&khandle_lock);
+	source = kid->source;
+	iw_unlock(&khandle_lock);
+	iw_lock(&source->order);
+	iw_unlock(&source->order);
 }
 
 /* ---------------------------------------------------------------------- End */
@@ -268,10 +340,10 @@ static bool all_seen(const struct kid *kid, uint32_t reported)
 /* Takes the object out of the table if nobody needs it any more. */
 static bool remove_if_done(struct kid *kid)
 {
-	iw_assert_held(&table.lock);
+	iw_assert_held(&khandle_lock);
 	if (!kid->gone || kid->busy || !all_seen(kid, kid->reported))
 		return false;
-	table_remove(kid);
+	unname(kid);
 	return true;
 }
 
@@ -287,13 +359,13 @@ void kid_unpin(struct kid *kid)
 {
 	bool done;
 
-	iw_lock(&table.lock);
+	iw_lock(&khandle_lock);
 	kid->busy--;
 	kid->seen++;
 	if (kid->waiting)
 		iw_cond_broadcast(&kid->finished);
 	done = remove_if_done(kid);
-	iw_unlock(&table.lock);
+	iw_unlock(&khandle_lock);
 	if (done)
 		put_and_release(kid);
 }
@@ -302,11 +374,11 @@ void kid_retire(struct kid *kid, const uint32_t *reported)
 {
 	bool done;
 
-	iw_lock(&table.lock);
+	iw_lock(&khandle_lock);
 	kid->gone = true;
 	kid->reported = reported ? *reported : kid->seen;
 	done = remove_if_done(kid);
-	iw_unlock(&table.lock);
+	iw_unlock(&khandle_lock);
 	if (done)
 		put_and_release(kid);
 }
@@ -315,10 +387,11 @@ void kid_drop(struct kid *kid)
 {
 	struct iw_cm_id *id = kid->id;
 
-	iw_lock(&table.lock);
-	table_remove(kid);
-	iw_unlock(&table.lock);
+	iw_lock(&khandle_lock);
+	unname(kid);
+	iw_unlock(&khandle_lock);
 	/* The condition stays: destroying it would wait for the parent's waiter. */
+	free_members(kid);
 	free(kid);
 	iw_cm_driver_put(id);
 }
@@ -327,16 +400,16 @@ bool kid_move(struct kid *kid, uint32_t reported, struct iw_source *source, unsi
 {
 	bool in_time = true;
 
-	iw_lock(&table.lock);
+	iw_lock(&khandle_lock);
 	kid->waiting++;
 	while (in_time && (kid->busy || !all_seen(kid, reported)))
-		in_time = iw_cond_wait_ms(&kid->finished, &table.lock, ms);
+		in_time = iw_cond_wait_ms(&kid->finished, &khandle_lock, ms);
 	kid->waiting--;
 	if (kid->listed) {
 		TAILQ_REMOVE(&kid->source->children, kid, sibling);
 		TAILQ_INSERT_TAIL(&source->children, kid, sibling);
 	}
 	kid->source = source;
-	iw_unlock(&table.lock);
+	iw_unlock(&khandle_lock);
 	return in_time;
 }

@@ -32,6 +32,7 @@ static struct {
 static bool is_outcome(uint32_t event)
 {
 	switch (event) {
+	case UCMA_EVENT_CONNECT_RESPONSE:
 	case UCMA_EVENT_CONNECT_ERROR:
 	case UCMA_EVENT_UNREACHABLE:
 	case UCMA_EVENT_REJECTED:

@@ -7,6 +7,7 @@
 #include "base/bytes.h"
 #include "base/fault.h"
 #include "base/log.h"
+#include "driver/kernel/kattr.h"
 #include "driver/kernel/ucma.h"
 
 /* What ibv_query_device says for kernel siw; its part number counts its devices. */
@@ -91,71 +92,13 @@ static bool is_iwarp(const struct ibv_qp *qp)
 	return qp->context->device->transport_type == IBV_TRANSPORT_IWARP;
 }
 
-bool kqp_is_infiniband(const struct kid *kid)
+static void learn_depths(struct kid *kid, const struct ibv_qp *qp)
 {
-	return __atomic_load_n(&kid->infiniband, __ATOMIC_RELAXED);
-}
-
-static void learn_device(struct kid *kid, const struct ibv_qp *qp)
-{
-	if (__atomic_load_n(&kid->depths, __ATOMIC_RELAXED) != KID_DEPTHS_UNKNOWN)
-		return;
-	__atomic_store_n(&kid->infiniband, !is_iwarp(qp), __ATOMIC_RELAXED);
-	__atomic_store_n(&kid->depths, is_iwarp(qp) ? depths_of(qp->context) : KID_DEPTHS_STRAIGHT,
-			 __ATOMIC_RELAXED);
+	if (is_iwarp(qp) && __atomic_load_n(&kid->depths, __ATOMIC_RELAXED) == KID_DEPTHS_UNKNOWN)
+		__atomic_store_n(&kid->depths, depths_of(qp->context), __ATOMIC_RELAXED);
 }
 
 /* -------------------------------------------------------------- Attributes */
-
-static void ah_from_uapi(const struct ib_uverbs_ah_attr *from, struct ibv_ah_attr *to)
-{
-	memcpy(to->grh.dgid.raw, from->grh.dgid, sizeof(to->grh.dgid.raw));
-	to->grh.flow_label = from->grh.flow_label;
-	to->grh.sgid_index = from->grh.sgid_index;
-	to->grh.hop_limit = from->grh.hop_limit;
-	to->grh.traffic_class = from->grh.traffic_class;
-	to->dlid = from->dlid;
-	to->sl = from->sl;
-	to->src_path_bits = from->src_path_bits;
-	to->static_rate = from->static_rate;
-	to->is_global = from->is_global;
-	to->port_num = from->port_num;
-}
-
-void kqp_attr_from_uapi(const struct ib_uverbs_qp_attr *from, struct ibv_qp_attr *attr, int *mask)
-{
-	memset(attr, 0, sizeof(*attr));
-	attr->qp_state = from->qp_state;
-	attr->cur_qp_state = from->cur_qp_state;
-	attr->path_mtu = from->path_mtu;
-	attr->path_mig_state = from->path_mig_state;
-	attr->qkey = from->qkey;
-	attr->rq_psn = from->rq_psn;
-	attr->sq_psn = from->sq_psn;
-	attr->dest_qp_num = from->dest_qp_num;
-	attr->qp_access_flags = from->qp_access_flags;
-	attr->cap.max_send_wr = from->max_send_wr;
-	attr->cap.max_recv_wr = from->max_recv_wr;
-	attr->cap.max_send_sge = from->max_send_sge;
-	attr->cap.max_recv_sge = from->max_recv_sge;
-	attr->cap.max_inline_data = from->max_inline_data;
-	ah_from_uapi(&from->ah_attr, &attr->ah_attr);
-	ah_from_uapi(&from->alt_ah_attr, &attr->alt_ah_attr);
-	attr->pkey_index = from->pkey_index;
-	attr->alt_pkey_index = from->alt_pkey_index;
-	attr->en_sqd_async_notify = from->en_sqd_async_notify;
-	attr->sq_draining = from->sq_draining;
-	attr->max_rd_atomic = from->max_rd_atomic;
-	attr->max_dest_rd_atomic = from->max_dest_rd_atomic;
-	attr->min_rnr_timer = from->min_rnr_timer;
-	attr->port_num = from->port_num;
-	attr->timeout = from->timeout;
-	attr->retry_cnt = from->retry_cnt;
-	attr->rnr_retry = from->rnr_retry;
-	attr->alt_port_num = from->alt_port_num;
-	attr->alt_timeout = from->alt_timeout;
-	*mask = (int)from->qp_attr_mask;
-}
 
 int kqp_init_attr(const struct kid *kid, struct ibv_qp_attr *attr, int *mask)
 {
@@ -164,7 +107,7 @@ int kqp_init_attr(const struct kid *kid, struct ibv_qp_attr *attr, int *mask)
 
 	ret = ucma_init_qp_attr(kid->source->fd, kid->kernel_id, attr->qp_state, &resp);
 	if (!ret)
-		kqp_attr_from_uapi(&resp, attr, mask);
+		kattr_qp(&resp, attr, mask);
 	return ret;
 }
 
@@ -210,35 +153,69 @@ static int modify_on_iwarp(struct kid *kid, struct ibv_qp *qp, enum iw_qp_state 
 	return modify(qp, &attr, IBV_QP_STATE | IBV_QP_ACCESS_FLAGS | IBV_QP_PORT);
 }
 
-static int modify_as_told(struct kid *kid, struct ibv_qp *qp, enum ibv_qp_state state)
+/* The depths that the program accepts with count for more than those of the request. */
+static int modify_as_told(const struct kid *kid, struct ibv_qp *qp, enum ibv_qp_state state,
+			  const struct iw_cm_conn_param *param)
 {
 	struct ibv_qp_attr attr = { .qp_state = state };
 	int ret, mask;
 
 	ret = kqp_init_attr(kid, &attr, &mask);
-	return ret ? ret : modify(qp, &attr, mask);
+	if (ret)
+		return ret;
+	if (param && mask & IBV_QP_MAX_DEST_RD_ATOMIC)
+		attr.max_dest_rd_atomic = (uint8_t)param->responder_resources;
+	if (param && mask & IBV_QP_MAX_QP_RD_ATOMIC)
+		attr.max_rd_atomic = (uint8_t)param->initiator_depth;
+	return modify(qp, &attr, mask);
 }
 
-int kqp_modify(struct kid *kid, struct ibv_qp *qp, enum iw_qp_state to)
+/* A datagram QP needs no peer, so rdma_cm is asked about its beginning only. */
+static int modify_datagram(const struct kid *kid, struct ibv_qp *qp, enum iw_qp_state to)
 {
-	static const enum ibv_qp_state states[IW_QP_NSTATES] = {
-		[IW_QP_RESET] = IBV_QPS_RESET, [IW_QP_INIT] = IBV_QPS_INIT,
-		[IW_QP_RTR] = IBV_QPS_RTR,     [IW_QP_RTS] = IBV_QPS_RTS,
-		[IW_QP_SQD] = IBV_QPS_SQD,     [IW_QP_ERR] = IBV_QPS_ERR,
-	};
+	struct ibv_qp_attr attr = { .qp_state = IBV_QPS_RTS };
 
-	learn_device(kid, qp);
+	if (to == IW_QP_INIT)
+		return modify_as_told(kid, qp, IBV_QPS_INIT, NULL);
+	if (to == IW_QP_RTR)
+		return modify_state(qp, IBV_QPS_RTR);
+	return modify(qp, &attr, IBV_QP_STATE | IBV_QP_SQ_PSN);
+}
+
+/* INIT was before there was a connection: its access rights come with RTR. */
+static int modify_on_infiniband(const struct kid *kid, struct ibv_qp *qp, enum iw_qp_state to,
+				const struct iw_cm_conn_param *param)
+{
+	int ret;
+
+	if (qp->qp_type == IBV_QPT_UD)
+		return modify_datagram(kid, qp, to);
+	if (param && (param->responder_resources > UINT8_MAX || param->initiator_depth > UINT8_MAX))
+		return -EINVAL;
+	if (to == IW_QP_RTS)
+		return modify_as_told(kid, qp, IBV_QPS_RTS, param);
+	ret = modify_as_told(kid, qp, IBV_QPS_INIT, NULL);
+	if (!ret && to == IW_QP_RTR)
+		ret = modify_as_told(kid, qp, IBV_QPS_RTR, param);
+	return ret;
+}
+
+int kqp_modify(struct kid *kid, struct ibv_qp *qp, enum iw_qp_state to,
+	       const struct iw_cm_conn_param *param)
+{
+	learn_depths(kid, qp);
 	switch (to) {
 	case IW_QP_INIT:
 	case IW_QP_RTR:
 	case IW_QP_RTS:
 		return is_iwarp(qp) ? modify_on_iwarp(kid, qp, to)
-				    : modify_as_told(kid, qp, states[to]);
+				    : modify_on_infiniband(kid, qp, to, param);
 	case IW_QP_SQD:
 		return modify_closing(qp);
 	case IW_QP_RESET:
+		return modify_state(qp, IBV_QPS_RESET);
 	case IW_QP_ERR:
-		return modify_state(qp, states[to]);
+		return modify_state(qp, IBV_QPS_ERR);
 	default:
 		return -EINVAL;
 	}

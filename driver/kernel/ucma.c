@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <infiniband/ib.h>
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -14,12 +15,6 @@
 #include "base/device_choice.h"
 #include "base/fault.h"
 #include "base/log.h"
-
-#ifndef AF_IB
-#define AF_IB 27
-#endif
-/* struct sockaddr_ib of the kernel: its uapi header clashes with libc's. */
-#define SOCKADDR_IB_SIZE 48
 
 const struct ucma_paths ucma_default_paths = {
 	.device = "/dev/infiniband/rdma_cm",
@@ -218,7 +213,7 @@ static size_t sockaddr_size(const struct sockaddr *addr)
 	case AF_INET6:
 		return sizeof(struct sockaddr_in6);
 	case AF_IB:
-		return SOCKADDR_IB_SIZE;
+		return sizeof(struct sockaddr_ib);
 	}
 	return 0;
 }
@@ -300,6 +295,35 @@ int ucma_query_route(int fd, uint32_t id, struct rdma_ucm_query_route_resp *resp
 	return ucma_write_all(fd, &msg, sizeof(msg));
 }
 
+static int query(int fd, uint32_t id, uint32_t option, void *resp, uint16_t room)
+{
+	struct ucma_query msg = {
+		UCMA_HEADER(RDMA_USER_CM_CMD_QUERY, msg, room),
+		.cmd = { .response = UCMA_RESPONSE(resp), .id = id, .option = option },
+	};
+
+	return ucma_write_all(fd, &msg, sizeof(msg));
+}
+
+int ucma_query_addr(int fd, uint32_t id, struct rdma_ucm_query_addr_resp *resp)
+{
+	memset(resp, 0, sizeof(*resp));
+	resp->ibdev_index = UINT32_MAX;
+	return query(fd, id, RDMA_USER_CM_QUERY_ADDR, resp, sizeof(*resp));
+}
+
+int ucma_query_gid(int fd, uint32_t id, struct rdma_ucm_query_addr_resp *resp)
+{
+	memset(resp, 0, sizeof(*resp));
+	return query(fd, id, RDMA_USER_CM_QUERY_GID, resp, sizeof(*resp));
+}
+
+int ucma_query_path(int fd, uint32_t id, struct ucma_query_path_resp *resp)
+{
+	memset(resp, 0, sizeof(*resp));
+	return query(fd, id, RDMA_USER_CM_QUERY_PATH, resp, sizeof(*resp));
+}
+
 int ucma_listen(int fd, uint32_t id, int backlog)
 {
 	struct ucma_listen msg = {
@@ -310,31 +334,41 @@ int ucma_listen(int fd, uint32_t id, int backlog)
 	return ucma_write_all(fd, &msg, sizeof(msg));
 }
 
-int ucma_connect(int fd, uint32_t id, const struct rdma_ucm_conn_param *param)
+int ucma_connect(int fd, uint32_t id, const struct rdma_ucm_conn_param *param,
+		 const struct rdma_ucm_ece *ece)
 {
 	struct ucma_connect msg = {
 		UCMA_HEADER(RDMA_USER_CM_CMD_CONNECT, msg, 0),
-		.cmd = { .conn_param = *param, .id = id },
+		.cmd = { .conn_param = *param, .id = id, .ece = *ece },
 	};
 
 	return ucma_write(fd, &msg, sizeof(msg));
 }
 
-int ucma_accept(int fd, uint32_t id, uint64_t uid, const struct rdma_ucm_conn_param *param)
+int ucma_accept(int fd, uint32_t id, uint64_t uid, const struct rdma_ucm_conn_param *param,
+		const struct rdma_ucm_ece *ece)
 {
 	struct ucma_accept msg = {
 		UCMA_HEADER(RDMA_USER_CM_CMD_ACCEPT, msg, 0),
-		.cmd = { .uid = uid, .conn_param = *param, .id = id },
+		.cmd = { .uid = uid, .conn_param = *param, .id = id, .ece = *ece },
 	};
 
 	return ucma_write_all(fd, &msg, sizeof(msg));
 }
 
-int ucma_reject(int fd, uint32_t id, const void *private_data, uint8_t len)
+int ucma_establish(int fd, uint32_t id)
+{
+	const struct rdma_ucm_conn_param none = { .valid = 0 };
+	const struct rdma_ucm_ece no_ece = { .vendor_id = 0 };
+
+	return ucma_accept(fd, id, 0, &none, &no_ece);
+}
+
+int ucma_reject(int fd, uint32_t id, const void *private_data, uint8_t len, uint8_t reason)
 {
 	struct ucma_reject msg = {
 		UCMA_HEADER(RDMA_USER_CM_CMD_REJECT, msg, 0),
-		.cmd = { .id = id, .private_data_len = len },
+		.cmd = { .id = id, .private_data_len = len, .reason = reason },
 	};
 
 	iw_copy(msg.cmd.private_data, sizeof(msg.cmd.private_data), private_data, len);
@@ -392,6 +426,62 @@ int ucma_notify(int fd, uint32_t id, uint32_t event)
 	};
 
 	return ucma_write_all(fd, &msg, sizeof(msg));
+}
+
+static int join_any(int fd, const struct ucma_group *group, struct rdma_ucm_create_id_resp *resp)
+{
+	struct ucma_join_mcast msg = {
+		UCMA_HEADER(RDMA_USER_CM_CMD_JOIN_MCAST, msg, sizeof(*resp)),
+		.cmd = { .response = UCMA_RESPONSE(resp),
+			 .uid = group->uid,
+			 .id = group->id,
+			 .addr_size = (uint16_t)sockaddr_size(group->addr),
+			 .join_flags = group->flags },
+	};
+
+	iw_copy(&msg.cmd.addr, sizeof(msg.cmd.addr), group->addr, msg.cmd.addr_size);
+	return ucma_write_all(fd, &msg, sizeof(msg));
+}
+
+static int join_ip(int fd, const struct ucma_group *group, struct rdma_ucm_create_id_resp *resp)
+{
+	struct ucma_join_ip_mcast msg = {
+		UCMA_HEADER(RDMA_USER_CM_CMD_JOIN_IP_MCAST, msg, sizeof(*resp)),
+		.cmd = { .response = UCMA_RESPONSE(resp), .uid = group->uid, .id = group->id },
+	};
+
+	iw_copy(&msg.cmd.addr, sizeof(msg.cmd.addr), group->addr, sockaddr_size(group->addr));
+	return ucma_write_all(fd, &msg, sizeof(msg));
+}
+
+int ucma_join(int fd, const struct ucma_group *group, uint32_t *membership)
+{
+	struct rdma_ucm_create_id_resp resp = { .id = 0 };
+	int ret;
+
+	if (!sockaddr_size(group->addr))
+		return -EINVAL;
+	if (group->addr->sa_family == AF_IB || group->flags != RDMA_MC_JOIN_FLAG_FULLMEMBER)
+		ret = join_any(fd, group, &resp);
+	else
+		ret = join_ip(fd, group, &resp);
+	if (!ret)
+		*membership = resp.id;
+	return ret;
+}
+
+int ucma_leave(int fd, uint32_t membership, uint32_t *reported)
+{
+	struct rdma_ucm_destroy_id_resp resp = { .events_reported = 0 };
+	struct ucma_destroy_id msg = {
+		UCMA_HEADER(RDMA_USER_CM_CMD_LEAVE_MCAST, msg, sizeof(resp)),
+		.cmd = { .response = UCMA_RESPONSE(&resp), .id = membership },
+	};
+	int ret = ucma_write_all(fd, &msg, sizeof(msg));
+
+	if (!ret)
+		*reported = resp.events_reported;
+	return ret;
 }
 
 int ucma_migrate_id(int fd, uint32_t id, int old_fd, uint32_t *reported)

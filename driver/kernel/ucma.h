@@ -47,18 +47,37 @@ int ucma_resolve_addr(int fd, uint32_t id, const struct sockaddr *src, const str
 int ucma_resolve_route(int fd, uint32_t id, uint32_t timeout_ms);
 /* What a kernel too old to write it leaves out is all ones in ibdev_index. */
 int ucma_query_route(int fd, uint32_t id, struct rdma_ucm_query_route_resp *resp);
+/* The addresses in any family, as QUERY's address and GID options tell them. */
+int ucma_query_addr(int fd, uint32_t id, struct rdma_ucm_query_addr_resp *resp);
+int ucma_query_gid(int fd, uint32_t id, struct rdma_ucm_query_addr_resp *resp);
+/* num_paths may be more than were written: there is room for UCMA_PATHS_MAX. */
+int ucma_query_path(int fd, uint32_t id, struct ucma_query_path_resp *resp);
 int ucma_listen(int fd, uint32_t id, int backlog);
 /* -EINTR: a signal came during the device's own blocking connect; may be repeated. */
-int ucma_connect(int fd, uint32_t id, const struct rdma_ucm_conn_param *param);
-int ucma_accept(int fd, uint32_t id, uint64_t uid, const struct rdma_ucm_conn_param *param);
-/* @len is at most 255. */
-int ucma_reject(int fd, uint32_t id, const void *private_data, uint8_t len);
+int ucma_connect(int fd, uint32_t id, const struct rdma_ucm_conn_param *param,
+		 const struct rdma_ucm_ece *ece);
+int ucma_accept(int fd, uint32_t id, uint64_t uid, const struct rdma_ucm_conn_param *param,
+		const struct rdma_ucm_ece *ece);
+/* Completes an active connection after CONNECT_RESPONSE: ACCEPT without parameters. */
+int ucma_establish(int fd, uint32_t id);
+/* @len is at most 255. @reason: of the InfiniBand CM; 0: the consumer's. */
+int ucma_reject(int fd, uint32_t id, const void *private_data, uint8_t len, uint8_t reason);
 int ucma_disconnect(int fd, uint32_t id);
 int ucma_init_qp_attr(int fd, uint32_t id, uint32_t qp_state, struct ib_uverbs_qp_attr *resp);
 /* -EAGAIN: none waits. */
 int ucma_get_event(int fd, struct rdma_ucm_event_resp *resp);
 int ucma_set_option(int fd, uint32_t id, const struct rdma_ucm_set_option *option);
 int ucma_notify(int fd, uint32_t id, uint32_t event);
+struct ucma_group {
+	uint32_t id;
+	uint64_t uid;	/* events of the membership show it */
+	uint16_t flags; /* RDMA_MC_JOIN_FLAG_* */
+	const struct sockaddr *addr;
+};
+/* By JOIN_IP_MCAST where that can say it, else JOIN_MCAST. @membership: its kernel id. */
+int ucma_join(int fd, const struct ucma_group *group, uint32_t *membership);
+/* @reported: how many of its events GET_EVENT has handed out. */
+int ucma_leave(int fd, uint32_t membership, uint32_t *reported);
 /* From @old_fd to @fd; @reported as for ucma_destroy_id, by the old file. */
 int ucma_migrate_id(int fd, uint32_t id, int old_fd, uint32_t *reported);
 

@@ -44,6 +44,8 @@ UCMA_MESSAGE(get_event);
 UCMA_MESSAGE(set_option);
 UCMA_MESSAGE(notify);
 UCMA_MESSAGE(migrate_id);
+UCMA_MESSAGE(join_ip_mcast);
+UCMA_MESSAGE(join_mcast);
 
 /* What abi_version 4 promises; a newer uapi header must not grow unnoticed. */
 #define UCMA_SIZE(name, size) static_assert(sizeof(struct rdma_ucm_##name) == (size), #name)
@@ -71,9 +73,26 @@ UCMA_SIZE(event_resp, 336);
 UCMA_SIZE(set_option, 24);
 UCMA_SIZE(notify, 8);
 UCMA_SIZE(migrate_id, 16);
+UCMA_SIZE(join_ip_mcast, 48);
+UCMA_SIZE(join_mcast, 152);
+UCMA_SIZE(ud_param, 304);
+static_assert(sizeof(struct ib_user_path_rec) == 64, "a path of QUERY_ROUTE");
+static_assert(sizeof(struct ib_path_rec_data) == 72, "a path of QUERY");
 static_assert(sizeof(struct ib_uverbs_qp_attr) == 144, "init_qp_attr response");
 static_assert(offsetof(struct rdma_ucm_event_resp, param) == 20, "event parameters");
 static_assert(offsetof(struct rdma_ucm_event_resp, ece) == 328, "event ECE");
+
+/* RESOLVE_ROUTE finds a path, and an alternate one. */
+#define UCMA_PATHS_MAX 2
+
+/* Kernels fill in records only while more room than that of one is left. */
+struct ucma_query_path_resp {
+	uint32_t num_paths, reserved;
+	struct ib_path_rec_data path_data[UCMA_PATHS_MAX + 1];
+};
+static_assert(offsetof(struct ucma_query_path_resp, path_data) ==
+		      offsetof(struct rdma_ucm_query_path_resp, path_data),
+	      "a response with room");
 
 /* Newer kernels number on from here; the uapi header has no names for them. */
 enum ucma_event {
