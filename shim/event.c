@@ -534,6 +534,8 @@ static bool is_beside(const struct rdma_cm_event *ev, enum rdma_cm_event_type wa
 	case RDMA_CM_EVENT_ADDR_CHANGE:
 	case RDMA_CM_EVENT_TIMEWAIT_EXIT:
 		return true;
+	case RDMA_CM_EVENT_CONNECT_RESPONSE:
+		return want > RDMA_CM_EVENT_ESTABLISHED;
 	case RDMA_CM_EVENT_ADDR_RESOLVED:
 	case RDMA_CM_EVENT_ROUTE_RESOLVED:
 	case RDMA_CM_EVENT_ESTABLISHED:

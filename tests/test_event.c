@@ -442,6 +442,57 @@ Test(event, sync__unexpected_events, .timeout = 30)
 	util_all_gone();
 }
 
+/* Of a QP that we do not know: rdma_establish() makes the connection. */
+Test(event, sync__a_response_ends_the_connect, .timeout = 30)
+{
+	struct iw_cm_event response = { .type = IW_CM_EVENT_CONNECT_RESPONSE };
+	struct rdma_conn_param param = { .qp_num = 3 };
+	struct rdma_cm_id *id = sync_id();
+
+	mock_verbs_transport(0, IBV_TRANSPORT_IB);
+	succeeds(util_resolve(id, PORT));
+	succeeds(rdma_resolve_route(id, 100));
+	fake_hold(true);
+	fake_post(id, &response);
+	succeeds(rdma_connect(id, &param));
+	cr_assert_eq(id->event->event, RDMA_CM_EVENT_CONNECT_RESPONSE);
+	succeeds(rdma_establish(id));
+	fake_post_plain(id, IW_CM_EVENT_CLOSE, 0);
+	succeeds(rdma_disconnect(id));
+	cr_assert_eq(id->event->event, RDMA_CM_EVENT_DISCONNECTED);
+	util_destroy(id);
+	mock_verbs_transport(0, IBV_TRANSPORT_IWARP);
+	fake_hold(false);
+	util_all_gone();
+}
+
+/* Of a connect that a signal interrupted: the next call goes past it. */
+Test(event, sync__a_response_left_behind, .timeout = 30)
+{
+	struct iw_cm_event response = { .type = IW_CM_EVENT_CONNECT_RESPONSE };
+	struct rdma_conn_param param = { .qp_num = 3 };
+	struct rdma_cm_id *id = sync_id();
+	struct rdma_event_channel *ch = util_channel();
+
+	mock_verbs_transport(0, IBV_TRANSPORT_IB);
+	succeeds(util_resolve(id, PORT));
+	succeeds(rdma_resolve_route(id, 100));
+	succeeds(rdma_migrate_id(id, ch));
+	fake_hold(true);
+	succeeds(rdma_connect(id, &param));
+	fake_post(id, &response);
+	fake_pump(id);
+	succeeds(rdma_migrate_id(id, NULL));
+	succeeds(rdma_establish(id));
+	fake_post_plain(id, IW_CM_EVENT_CLOSE, 0);
+	succeeds(rdma_disconnect(id));
+	util_destroy(id);
+	rdma_destroy_event_channel(ch);
+	mock_verbs_transport(0, IBV_TRANSPORT_IWARP);
+	fake_hold(false);
+	util_all_gone();
+}
+
 Test(event, sync__success_left_behind_by_an_earlier_step, .timeout = 30)
 {
 	struct rdma_event_channel *ch = util_channel();
