@@ -46,19 +46,57 @@ static bool is_of_connection(enum iw_cm_event_type type)
 	return type >= IW_CM_EVENT_CONNECT_REPLY && type <= IW_CM_EVENT_CLOSE;
 }
 
-/* Copies @ev into @rec; private data only where the record has room for it. */
-static void record_fill(struct iw_record *rec, const struct iw_cm_event *ev, bool malformed)
+/* Room for private data: none while another record waits with its own there. */
+static size_t data_room(const struct iw_id *id, const struct iw_record *rec)
 {
-	struct iw_cm_conn_param *param = &rec->ev.param;
-	size_t room = rec->data && !malformed ? IW_CM_PRIVATE_DATA_MAX : 0;
+	const struct iw_record *reply = &id->records[IW_RECORD_CONNECTION];
+	const struct iw_record *response = &id->records[IW_RECORD_RESPONSE];
+	const struct iw_record *other = rec == reply ? response : reply;
 
-	rec->ev = *ev;
-	rec->malformed = malformed;
-	if (malformed)
-		rec->ev.status = -EPROTO;
+	if (!rec->data || (other != rec && other->data == rec->data && other->waiting))
+		return 0;
+	return IW_CM_PRIVATE_DATA_MAX;
+}
+
+/* Copies @ev into @rec, a record of @id; what the record has no room for is dropped. */
+static void record_fill(struct iw_id *id, struct iw_record *rec, const struct iw_cm_event *ev)
+{
+	struct iw_cm_conn_param *param = rec->param;
+
+	rec->type = ev->type;
+	rec->malformed = is_malformed(ev);
+	rec->status = rec->malformed ? -EPROTO : ev->status;
+	rec->detail = ev->detail;
+	rec->reason = ev->reason;
+	rec->other = ev->type == IW_CM_EVENT_MULTICAST ? ev->membership : (void *)ev->child;
+	if (!param)
+		return;
+	*param = ev->param;
 	param->private_data_len =
-		(uint16_t)iw_copy(rec->data, room, ev->param.private_data, param->private_data_len);
+		(uint16_t)iw_copy(rec->data, rec->malformed ? 0 : data_room(id, rec),
+				  ev->param.private_data, ev->param.private_data_len);
 	param->private_data = param->private_data_len ? rec->data : NULL;
+}
+
+/* The event as the client sees it; @d outlives the record's next use. */
+static void record_read(const struct iw_record *rec, struct iw_delivery *d)
+{
+	d->ev = (struct iw_cm_event){ .type = rec->type,
+				      .status = rec->status,
+				      .detail = rec->detail,
+				      .reason = rec->reason };
+	d->malformed = rec->malformed;
+	if (rec->type == IW_CM_EVENT_MULTICAST)
+		d->ev.membership = rec->other;
+	else
+		d->ev.child = rec->other;
+	if (!rec->param)
+		return;
+	d->ev.param = *rec->param;
+	if (rec->param->private_data_len) {
+		iw_copy(d->data, sizeof(d->data), rec->data, rec->param->private_data_len);
+		d->ev.param.private_data = d->data;
+	}
 }
 
 /* Entered with the lock, left without it. True: the caller has to drain. */
@@ -85,8 +123,8 @@ static int record_find(struct iw_id *id, const struct iw_cm_event *ev, struct iw
 
 int iw_event_append_and_unlock(struct iw_id *id, const struct iw_cm_event *ev, bool *drain)
 {
-	bool malformed = is_malformed(ev);
 	struct iw_record *rec;
+	bool malformed;
 	int rc;
 
 	iw_assert_held(&id->lock);
@@ -101,7 +139,8 @@ int iw_event_append_and_unlock(struct iw_id *id, const struct iw_cm_event *ev, b
 			iw_stat_inc(events_discarded);
 		return rc;
 	}
-	record_fill(rec, ev, malformed);
+	record_fill(id, rec, ev);
+	malformed = rec->malformed;
 	*drain = append_and_unlock(id, rec);
 	return malformed ? -EINVAL : 0;
 }
@@ -141,7 +180,7 @@ static int append_request(struct iw_id *id, const struct iw_cm_event *ev, bool *
 	child->posted = true;
 	rc = request_check(id, child, ev);
 	if (!rc) {
-		record_fill(&child->request, ev, false);
+		record_fill(child, &child->request, ev);
 		*drain = append_and_unlock(id, &child->request);
 		return 0;
 	}
@@ -196,21 +235,15 @@ int iw_cm_post(struct iw_cm_id *pub, const struct iw_cm_event *ev)
 static bool take_next(struct iw_id *id, struct iw_delivery *d)
 {
 	struct iw_record *rec = TAILQ_FIRST(&id->queue);
-	struct iw_cm_conn_param *param = &d->ev.param;
 
 	iw_assert_held(&id->lock);
 	if (!rec || id->dying || id->migrating || id->completing)
 		return false;
 	TAILQ_REMOVE(&id->queue, rec, link);
 	/* The device goes once: that record is never free again. */
-	rec->waiting = rec->ev.type == IW_CM_EVENT_DEVICE_GONE;
-	d->ev = rec->ev;
-	d->malformed = rec->malformed;
+	rec->waiting = rec->type == IW_CM_EVENT_DEVICE_GONE;
+	record_read(rec, d);
 	id->telling = d->ev.type == IW_CM_EVENT_MULTICAST ? d->ev.membership : NULL;
-	if (param->private_data_len) {
-		iw_copy(d->data, sizeof(d->data), rec->data, param->private_data_len);
-		param->private_data = d->data;
-	}
 	iw_conn_event(id, d);
 	return true;
 }

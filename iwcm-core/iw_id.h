@@ -36,10 +36,15 @@ enum iw_record_kind {
 	IW_RECORD_NKINDS
 };
 
+/* An event that waits: most kinds say nothing but a status, and ids are many. */
 struct iw_record {
 	TAILQ_ENTRY(iw_record) link;
-	struct iw_cm_event ev; /* its private data points to @data */
-	uint8_t *data;	       /* IW_CM_PRIVATE_DATA_MAX bytes, or NULL: none kept */
+	enum iw_cm_event_type type;
+	int status;
+	uint32_t detail, reason;
+	void *other;			/* the child of a request; the membership of MULTICAST */
+	struct iw_cm_conn_param *param; /* NULL: none kept; its private data is @data */
+	uint8_t *data;			/* IW_CM_PRIVATE_DATA_MAX bytes, or NULL: none kept */
 	bool waiting;
 	bool malformed; /* what the driver said made no sense: end the connection */
 };
@@ -114,13 +119,13 @@ struct iw_id {
 	bool in_pool;
 
 	/*
-	 * Of the records that have some: the Reply that an active id gets, or the
-	 * request that a child is; and the response, which may wait with a Reply
-	 * behind it. What a child's ESTABLISHED brings, the peer's first FPDU, has
-	 * none.
+	 * What the records keep that have more to say: of an active id the Reply and
+	 * InfiniBand's response, which share the private data (whoever waits first
+	 * has it: no peer says something after its response); of a child the request,
+	 * and ESTABLISHED, the peer's first FPDU, which has none.
 	 */
+	struct iw_cm_conn_param params[2];
 	uint8_t private_data[IW_CM_PRIVATE_DATA_MAX];
-	uint8_t response_data[IW_CM_PRIVATE_DATA_MAX];
 };
 
 static inline struct iw_id *iw_id_of(struct iw_cm_id *id)

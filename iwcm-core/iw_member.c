@@ -97,6 +97,8 @@ int iw_cm_join(struct iw_cm_id *pub, const struct iw_cm_join *join)
 	member = iw_calloc(1, sizeof(*member));
 	if (!member)
 		return -ENOMEM;
+	for (int i = 0; i < IW_MEMBER_RECORDS; i++)
+		member->records[i].param = &member->params[i];
 	member->name = join->membership;
 	member->busy = 1;
 	rc = iw_op_begin(id, &op);

@@ -19,6 +19,7 @@ struct iw_member {
 	bool leaving;	   /* leave was called */
 	bool left;	   /* no event is delivered; goes when nobody uses it */
 	struct iw_record records[IW_MEMBER_RECORDS];
+	struct iw_cm_conn_param params[IW_MEMBER_RECORDS]; /* the records' */
 };
 
 /*

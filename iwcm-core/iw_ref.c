@@ -27,6 +27,19 @@ struct iw_doom {
 
 /* ------------------------------------------------------------------ birth */
 
+/* Where they keep what goes with them. */
+static void records_init(struct iw_id *id, bool child)
+{
+	struct iw_record *second = child ? &id->request : &id->records[IW_RECORD_RESPONSE];
+	struct iw_record *first = &id->records[IW_RECORD_CONNECTION];
+
+	first->param = &id->params[0];
+	second->param = &id->params[1];
+	second->data = id->private_data;
+	if (!child)
+		first->data = id->private_data;
+}
+
 struct iw_id *iw_id_new(const struct iw_cm_driver_ops *ops, bool child)
 {
 	struct iw_id *id = iw_calloc(1, sizeof(*id));
@@ -39,11 +52,7 @@ struct iw_id *iw_id_new(const struct iw_cm_driver_ops *ops, bool child)
 	TAILQ_INIT(&id->queue);
 	TAILQ_INIT(&id->ops);
 	TAILQ_INIT(&id->members);
-	if (child)
-		id->request.data = id->private_data;
-	else
-		id->records[IW_RECORD_CONNECTION].data = id->private_data;
-	id->records[IW_RECORD_RESPONSE].data = id->response_data;
+	records_init(id, child);
 	iw_lock(&id->lock);
 	iw_ref_get(id, IW_REF_CREATOR);
 	iw_ref_get(id, IW_REF_DRIVER);
@@ -274,13 +283,13 @@ static void doom_discard(struct iw_doom *doom, bool wait)
 	TAILQ_FOREACH_SAFE (rec, &doom->queue, link, next) {
 		TAILQ_REMOVE(&doom->queue, rec, link);
 		iw_stat_inc(events_discarded);
-		if (rec->ev.type != IW_CM_EVENT_CONNECT_REQUEST)
+		if (rec->type != IW_CM_EVENT_CONNECT_REQUEST)
 			continue;
 		iw_stat_inc(requests_refused);
 		if (wait)
-			iw_cm_destroy(rec->ev.child);
+			iw_cm_destroy(rec->other);
 		else
-			iw_id_kill(iw_id_of(rec->ev.child));
+			iw_id_kill(iw_id_of(rec->other));
 	}
 }
 
