@@ -14,7 +14,7 @@ EXTRA_DIST += \
 # sanitizers, so that they run on either library.
 if HAVE_STOCK_RDMACM
 VM_PROGS = tests/vm/prog/conn_loop tests/vm/prog/events tests/vm/prog/first_id \
-	tests/vm/prog/pair tests/vm/prog/private_each
+	tests/vm/prog/pair tests/vm/prog/private_each tests/vm/prog/endurance
 check_PROGRAMS += $(VM_PROGS)
 endif
 
@@ -27,6 +27,11 @@ tests_vm_prog_conn_loop_CPPFLAGS = $(IW_PROG_CPPFLAGS)
 tests_vm_prog_conn_loop_CFLAGS = $(IW_PROG_CFLAGS)
 tests_vm_prog_conn_loop_LDFLAGS = -pthread
 tests_vm_prog_conn_loop_LDADD = $(STOCK_RDMACM_LIBS) -libverbs
+
+tests_vm_prog_endurance_SOURCES = tests/vm/prog/endurance.c $(IW_PROG_COMMON)
+tests_vm_prog_endurance_CPPFLAGS = $(IW_PROG_CPPFLAGS)
+tests_vm_prog_endurance_CFLAGS = $(IW_PROG_CFLAGS) -Wno-missing-field-initializers
+tests_vm_prog_endurance_LDADD = $(STOCK_RDMACM_LIBS) -libverbs
 
 tests_vm_prog_pair_SOURCES = tests/vm/prog/pair.c tests/vm/prog/pair.h tests/vm/prog/pair_data.c \
 	tests/vm/prog/pair_bad.c $(IW_PROG_COMMON)
