@@ -316,10 +316,10 @@ int shim_id_refresh(struct shim_id *id, struct iw_cm_id *cm)
 	}
 	copy_addr(&id->id.route.addr.src_storage, &info.src);
 	copy_addr(&id->id.route.addr.dst_storage, &info.dst);
-	if (!first)
-		return 0;
-	say_device(id);
-	tell_transport(id, cm);
+	if (first) {
+		say_device(id);
+		tell_transport(id, cm);
+	}
 	return shim_path_refresh(id, cm);
 }
 

@@ -268,6 +268,22 @@ IbTest(path, ids__have_gids_and_records)
 	util_end_pair(&p);
 }
 
+IbTest(path, ids__that_were_bound_first)
+{
+	struct rdma_event_channel *ch = util_channel();
+	struct sockaddr_in addr = fake_addr(0, PORT);
+	struct rdma_cm_id *id = util_id(ch);
+	struct in6_addr gid = fake_addr6(0, 0).sin6_addr;
+
+	succeeds(rdma_bind_addr(id, sa(&addr)));
+	succeeds(util_resolve(id, PORT));
+	util_expect(ch, RDMA_CM_EVENT_ADDR_RESOLVED);
+	cr_assert_eq(memcmp(&id->route.addr.addr.ibaddr.dgid, &gid, sizeof(gid)), 0);
+	util_destroy(id);
+	rdma_destroy_event_channel(ch);
+	util_all_gone();
+}
+
 Test(path, iwarp__has_none)
 {
 	struct pair p = util_request();
