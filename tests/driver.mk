@@ -21,7 +21,34 @@ tests_test_kid_LDADD = $(iw_driver_test_ldadd)
 iw_kdev_fake = tests/kdev_fake.c tests/kdev_fake.h
 iw_kdev_fake_ldflags = -Wl,--wrap=write -Wl,--wrap=open -Wl,--wrap=close \
 	-Wl,--wrap=ibv_modify_qp -Wl,--wrap=ibv_query_device
-tests_test_kdev_SOURCES = tests/test_kdev.c $(iw_kdev_fake)
+iw_kdev_ends = tests/kdev_ends.c tests/kdev_ends.h $(iw_kdev_fake)
+tests_test_kdev_SOURCES = tests/test_kdev.c $(iw_kdev_ends)
 tests_test_kdev_CFLAGS = $(iw_driver_test_cflags)
 tests_test_kdev_LDFLAGS = $(AM_LDFLAGS) $(iw_kdev_fake_ldflags)
 tests_test_kdev_LDADD = libiwdriver.la libiwsoft.la libiwcm.la libiwbase.la $(CRITERION_LIBS) $(VERBS_LIBS)
+
+# InfiniBand, RoCE and datagrams, over the same.
+IW_TESTS += tests/test_kattr tests/test_kconn tests/test_khandle tests/test_kmember tests/test_kqp \
+	tests/test_kquery
+tests_test_kattr_SOURCES = tests/test_kattr.c
+tests_test_kattr_CFLAGS = $(iw_driver_test_cflags)
+tests_test_kattr_LDADD = $(iw_driver_test_ldadd)
+tests_test_khandle_SOURCES = tests/test_khandle.c
+tests_test_khandle_CFLAGS = $(iw_driver_test_cflags)
+tests_test_khandle_LDADD = $(iw_driver_test_ldadd)
+tests_test_kconn_SOURCES = tests/test_kconn.c $(iw_kdev_ends)
+tests_test_kconn_CFLAGS = $(iw_driver_test_cflags)
+tests_test_kconn_LDFLAGS = $(AM_LDFLAGS) $(iw_kdev_fake_ldflags)
+tests_test_kconn_LDADD = $(tests_test_kdev_LDADD)
+tests_test_kmember_SOURCES = tests/test_kmember.c $(iw_kdev_ends)
+tests_test_kmember_CFLAGS = $(iw_driver_test_cflags)
+tests_test_kmember_LDFLAGS = $(AM_LDFLAGS) $(iw_kdev_fake_ldflags)
+tests_test_kmember_LDADD = $(tests_test_kdev_LDADD)
+tests_test_kqp_SOURCES = tests/test_kqp.c $(iw_kdev_ends)
+tests_test_kqp_CFLAGS = $(iw_driver_test_cflags)
+tests_test_kqp_LDFLAGS = $(AM_LDFLAGS) $(iw_kdev_fake_ldflags)
+tests_test_kqp_LDADD = $(tests_test_kdev_LDADD)
+tests_test_kquery_SOURCES = tests/test_kquery.c $(iw_kdev_ends)
+tests_test_kquery_CFLAGS = $(iw_driver_test_cflags)
+tests_test_kquery_LDFLAGS = $(AM_LDFLAGS) $(iw_kdev_fake_ldflags)
+tests_test_kquery_LDADD = $(tests_test_kdev_LDADD)

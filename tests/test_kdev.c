@@ -12,87 +12,14 @@
 #include "base/lock.h"
 #include "driver/kernel/kpark.h"
 #include "driver/registry.h"
+#include "tests/kdev_ends.h"
 #include "tests/kdev_fake.h"
-
-/* -------------------------------------------------------------------- Ends */
-
-static const struct iw_driver *driver;
-static struct iw_source *source;
-static struct iw_cm_event seen[16];
-static unsigned int nseen;
-static const struct sockaddr_in local = { .sin_family = AF_INET };
-
-static int on_event(struct iw_cm_id *id, const struct iw_cm_event *ev)
-{
-	seen[nseen++ % IW_ARRAY_SIZE(seen)] = *ev;
-	return 0;
-}
-
-static void setup(void)
-{
-	int fd;
-
-	driver = iw_driver_get(IW_DRIVER_KERNEL);
-	cr_assert_eq(driver->source_open(&source, &fd), 0);
-	cr_assert_eq(fd, FD_FIRST);
-}
-
-static struct iw_cm_id *make(void)
-{
-	struct iw_cm_open_arg arg = { .source = source, .ps = RDMA_PS_TCP, .qp_type = 2 };
-	struct iw_cm_id *id = NULL;
-
-	cr_assert_eq(iw_cm_create(driver->cm, &arg, on_event, NULL, &id), 0);
-	return id;
-}
-
-static struct iw_cm_id *make_listener(unsigned int slots)
-{
-	struct iw_cm_id *id = make();
-
-	cr_assert_eq(iw_cm_bind(id, (const struct sockaddr *)&local), 0);
-	cr_assert_eq(iw_cm_listen(id, 5, slots), 0);
-	return id;
-}
-
-static struct iw_cm_id *make_pending(void)
-{
-	struct iw_cm_conn_param param = { .qp_num = 1 };
-	struct iw_cm_id *id = make();
-
-	cr_assert_eq(iw_cm_connect(id, &param), 0);
-	return id;
-}
-
-static void pump_all(void)
-{
-	int ret;
-
-	do
-		ret = driver->source_pump(source);
-	while (!ret);
-	cr_assert_eq(ret, -EAGAIN);
-}
-
-static void finish(struct iw_cm_id *id)
-{
-	struct iw_cm_stats stats;
-
-	if (id)
-		iw_cm_destroy(id);
-	driver->source_close(source);
-	iw_cm_get_stats(&stats);
-	cr_assert_eq(stats.ids_created, stats.ids_freed);
-	for (int i = 0; i < IDS_MAX; i++)
-		cr_assert(!k.ids[i].used, "kernel id %d is left", i);
-	cr_assert_eq(k.open_fds, 0);
-}
 
 /* ------------------------------------------------------------------ Events */
 
-Test(kdev, pump__what_nobody_can_use_is_ignored, .init = setup)
+Test(kdev, pump__what_nobody_can_use_is_ignored, .init = kdev_setup)
 {
-	struct iw_cm_id *id = make();
+	struct iw_cm_id *id = kdev_make();
 	struct rdma_ucm_event_resp *resp;
 
 	resp = queue_event(0, UCMA_EVENT_ADDR_RESOLVED, 0);
@@ -103,76 +30,76 @@ Test(kdev, pump__what_nobody_can_use_is_ignored, .init = setup)
 	queue_event(0, UCMA_EVENT_MULTICAST_JOIN, 0);
 	queue_event(0, 77, 0);
 	queue_event(0, UINT32_MAX, 0);
-	pump_all();
+	kdev_pump_all();
 	cr_assert_eq(nseen, 0);
 	k.ids[0].reported = 3; /* those that named it: a membership has its own uid */
-	finish(id);
+	kdev_finish(id);
 }
 
-Test(kdev, pump__a_request_for_nobody_is_refused, .init = setup)
+Test(kdev, pump__a_request_for_nobody_is_refused, .init = kdev_setup)
 {
-	struct iw_cm_id *id = make();
+	struct iw_cm_id *id = kdev_make();
 
 	queue_event(0, UCMA_EVENT_CONNECT_REQUEST, CHILD)->uid = 0xdeadbeef;
-	pump_all();
+	kdev_pump_all();
 	cr_assert(!k.ids[CHILD].used);
 	cr_assert_eq(nseen, 0);
 	k.ids[0].reported = 0;
-	finish(id);
+	kdev_finish(id);
 }
 
-Test(kdev, pump__a_request_without_credit_is_refused, .init = setup)
+Test(kdev, pump__a_request_without_credit_is_refused, .init = kdev_setup)
 {
-	struct iw_cm_id *id = make_listener(1);
+	struct iw_cm_id *id = kdev_listener(1);
 
 	queue_event(0, UCMA_EVENT_CONNECT_REQUEST, CHILD);
 	queue_event(0, UCMA_EVENT_CONNECT_REQUEST, CHILD + 1);
-	pump_all();
+	kdev_pump_all();
 	cr_assert_eq(nseen, 1);
 	cr_assert(k.ids[CHILD].used);
 	cr_assert(!k.ids[CHILD + 1].used);
 	iw_cm_destroy(seen[0].child);
-	finish(id);
+	kdev_finish(id);
 }
 
-Test(kdev, pump__a_request_without_memory_is_refused, .init = setup)
+Test(kdev, pump__a_request_without_memory_is_refused, .init = kdev_setup)
 {
-	struct iw_cm_id *id = make_listener(4);
+	struct iw_cm_id *id = kdev_listener(4);
 
 	for (unsigned int n = 1; nseen == 0; n++) {
 		queue_event(0, UCMA_EVENT_CONNECT_REQUEST, CHILD);
 		iw_fault_arm(IW_FAULT_ALLOC, n);
-		pump_all();
+		kdev_pump_all();
 		iw_fault_arm(0, 0);
 		cr_assert_eq(k.ids[CHILD].used, nseen == 1);
 		cr_assert_lt(n, 10);
 	}
 	iw_cm_destroy(seen[0].child);
-	finish(id);
+	kdev_finish(id);
 }
 
-Test(kdev, pump__established_of_an_old_kernel_has_no_uid, .init = setup)
+Test(kdev, pump__established_of_an_old_kernel_has_no_uid, .init = kdev_setup)
 {
-	struct iw_cm_id *id = make_listener(1);
+	struct iw_cm_id *id = kdev_listener(1);
 	struct iw_cm_conn_param param = { .qp_num = 1 };
 
 	queue_event(0, UCMA_EVENT_CONNECT_REQUEST, CHILD);
-	pump_all();
+	kdev_pump_all();
 	cr_assert_eq(iw_cm_accept(seen[0].child, &param), 0);
 	queue_event(CHILD, UCMA_EVENT_ESTABLISHED, CHILD)->uid = 0;
-	pump_all();
+	kdev_pump_all();
 	cr_assert_eq(nseen, 2);
 	cr_assert_eq(seen[1].type, IW_CM_EVENT_ESTABLISHED);
 	iw_cm_destroy(seen[0].child);
-	finish(id);
+	kdev_finish(id);
 }
 
-Test(kdev, pump__error_of_the_file, .init = setup)
+Test(kdev, pump__error_of_the_file, .init = kdev_setup)
 {
 	k.fail_cmd = RDMA_USER_CM_CMD_GET_EVENT;
 	k.fail_errno = EACCES;
 	cr_assert_eq(driver->source_pump(source), -EACCES);
-	finish(NULL);
+	kdev_finish(NULL);
 }
 
 /* -------------------------------------------------------------------- Life */
@@ -192,7 +119,7 @@ Test(kdev, source_open__faults)
 	cr_assert_eq(k.open_fds, 0);
 }
 
-Test(kdev, id_new__faults, .init = setup)
+Test(kdev, id_new__faults, .init = kdev_setup)
 {
 	struct iw_cm_open_arg arg = { .source = source, .ps = RDMA_PS_TCP, .qp_type = 2 };
 	struct iw_cm_id *id = NULL;
@@ -200,28 +127,28 @@ Test(kdev, id_new__faults, .init = setup)
 
 	for (n = 1;; n++) {
 		iw_fault_arm(IW_FAULT_ALLOC | IW_FAULT_SYSCALL, n);
-		if (!iw_cm_create(driver->cm, &arg, on_event, NULL, &id))
+		if (!iw_cm_create(driver->cm, &arg, kdev_on_event, NULL, &id))
 			break;
 	}
 	iw_fault_arm(0, 0);
 	cr_assert_eq(n, 5, "the core's id, ours, the table, the command");
-	finish(id);
+	kdev_finish(id);
 }
 
-Test(kdev, id_gone__even_if_the_kernel_refuses, .init = setup)
+Test(kdev, id_gone__even_if_the_kernel_refuses, .init = kdev_setup)
 {
-	struct iw_cm_id *id = make();
+	struct iw_cm_id *id = kdev_make();
 
 	k.fail_cmd = RDMA_USER_CM_CMD_DESTROY_ID;
 	k.fail_errno = EACCES;
 	cr_assert_eq(iw_cm_destroy(id), 0);
 	k.ids[0].used = false;
-	finish(NULL);
+	kdev_finish(NULL);
 }
 
-Test(kdev, fork__the_child_drops_what_it_has, .init = setup)
+Test(kdev, fork__the_child_drops_what_it_has, .init = kdev_setup)
 {
-	struct iw_cm_id *id = make();
+	struct iw_cm_id *id = kdev_make();
 	int status;
 	pid_t pid = fork();
 
@@ -237,13 +164,13 @@ Test(kdev, fork__the_child_drops_what_it_has, .init = setup)
 	}
 	waitpid(pid, &status, 0);
 	cr_assert_eq(status, 0);
-	finish(id);
+	kdev_finish(id);
 }
 
-Test(kdev, migrate__follows_its_events, .init = setup)
+Test(kdev, migrate__follows_its_events, .init = kdev_setup)
 {
 	struct iw_source *other, *first = source;
-	struct iw_cm_id *id = make_pending();
+	struct iw_cm_id *id = kdev_pending();
 	int fd;
 
 	cr_assert_eq(driver->source_open(&other, &fd), 0);
@@ -253,23 +180,23 @@ Test(kdev, migrate__follows_its_events, .init = setup)
 	cr_assert_eq(iw_cm_migrate(id, other, NULL, NULL), -EACCES);
 	k.fail_cmd = -1;
 	cr_assert_eq(iw_cm_migrate(id, other, NULL, NULL), 0);
-	pump_all();
+	kdev_pump_all();
 	cr_assert_eq(nseen, 0);
 	source = other;
-	pump_all();
+	kdev_pump_all();
 	cr_assert_eq(nseen, 1);
 	cr_assert_eq(seen[0].status, -ECONNREFUSED);
 	iw_cm_destroy(id);
 	driver->source_close(other);
 	source = first;
-	finish(NULL);
+	kdev_finish(NULL);
 }
 
 /* ---------------------------------------------------------------- Attempts */
 
-Test(kdev, disconnect__of_an_attempt, .init = setup)
+Test(kdev, disconnect__of_an_attempt, .init = kdev_setup)
 {
-	struct iw_cm_id *id = make_pending();
+	struct iw_cm_id *id = kdev_pending();
 
 	cr_assert_eq(iw_cm_disconnect(id, false), 0);
 	cr_assert_eq(k.commands[RDMA_USER_CM_CMD_DISCONNECT], 0, "it would wait for the peer");
@@ -277,17 +204,17 @@ Test(kdev, disconnect__of_an_attempt, .init = setup)
 	cr_assert_eq(seen[0].type, IW_CM_EVENT_CONNECT_REPLY);
 	cr_assert_eq(seen[0].status, -ECANCELED);
 	queue_event(0, UCMA_EVENT_ESTABLISHED, 0);
-	pump_all();
+	kdev_pump_all();
 	cr_assert_eq(k.commands[RDMA_USER_CM_CMD_DISCONNECT], 1, "nobody wants it");
 	queue_event(0, UCMA_EVENT_DISCONNECTED, 0);
-	pump_all();
+	kdev_pump_all();
 	cr_assert_eq(nseen, 1);
-	finish(id);
+	kdev_finish(id);
 }
 
-Test(kdev, disconnect__with_the_outcome_unread, .init = setup)
+Test(kdev, disconnect__with_the_outcome_unread, .init = kdev_setup)
 {
-	struct iw_cm_id *id = make_pending();
+	struct iw_cm_id *id = kdev_pending();
 
 	queue_event(0, UCMA_EVENT_ESTABLISHED, 0);
 	cr_assert_eq(iw_cm_disconnect(id, false), 0);
@@ -295,38 +222,38 @@ Test(kdev, disconnect__with_the_outcome_unread, .init = setup)
 	cr_assert_eq(nseen, 1);
 	cr_assert_eq(seen[0].status, 0);
 	queue_event(0, UCMA_EVENT_DISCONNECTED, 0);
-	pump_all();
+	kdev_pump_all();
 	cr_assert_eq(nseen, 2);
 	cr_assert_eq(seen[1].type, IW_CM_EVENT_CLOSE);
-	finish(id);
+	kdev_finish(id);
 }
 
-Test(kdev, id_gone__of_an_attempt_is_parked, .init = setup)
+Test(kdev, id_gone__of_an_attempt_is_parked, .init = kdev_setup)
 {
-	struct iw_cm_id *id = make_pending();
+	struct iw_cm_id *id = kdev_pending();
 
 	cr_assert_eq(iw_cm_destroy(id), 0);
 	cr_assert_eq(kpark_count(), 1);
 	cr_assert(k.ids[0].used);
-	id = make();
+	id = kdev_make();
 	cr_assert_eq(kpark_count(), 1, "no outcome yet");
 	queue_event(0, UCMA_EVENT_ADDR_RESOLVED, 0);
 	queue_event(0, UCMA_EVENT_UNREACHABLE, 0);
 	iw_cm_destroy(id);
-	id = make();
+	id = kdev_make();
 	cr_assert_eq(kpark_count(), 0);
 	cr_assert_eq(k.open_fds, 1);
-	finish(id);
+	kdev_finish(id);
 }
 
-Test(kdev, id_gone__of_an_attempt_with_the_outcome_unread, .init = setup)
+Test(kdev, id_gone__of_an_attempt_with_the_outcome_unread, .init = kdev_setup)
 {
-	struct iw_cm_id *id = make_pending();
+	struct iw_cm_id *id = kdev_pending();
 
 	queue_event(0, UCMA_EVENT_ESTABLISHED, 0);
 	iw_cm_destroy(id);
 	cr_assert_eq(kpark_count(), 0, "it is closed at once");
-	finish(NULL);
+	kdev_finish(NULL);
 }
 
 static struct iw_cm_id *doomed;
@@ -347,24 +274,24 @@ static void destroy_meanwhile(void)
 	usleep(20000);
 }
 
-Test(kdev, id_gone__while_the_outcome_is_on_its_way, .init = setup)
+Test(kdev, id_gone__while_the_outcome_is_on_its_way, .init = kdev_setup)
 {
-	doomed = make_pending();
+	doomed = kdev_pending();
 	queue_event(0, UCMA_EVENT_REJECTED, 0);
 	on_the_way = destroy_meanwhile;
-	pump_all();
+	kdev_pump_all();
 	while (__atomic_load_n(&doomed, __ATOMIC_ACQUIRE))
 		usleep(1000);
 	cr_assert_eq(nseen, 0);
 	cr_assert_eq(kpark_count(), 0, "no other outcome would come");
-	finish(NULL);
+	kdev_finish(NULL);
 }
 
 static bool second_pump_done;
 
 static void *second_pump(void *arg)
 {
-	pump_all();
+	kdev_pump_all();
 	__atomic_store_n(&second_pump_done, true, __ATOMIC_RELEASE);
 	return NULL;
 }
@@ -377,49 +304,49 @@ static void pump_meanwhile(void)
 	usleep(50000);
 }
 
-Test(kdev, pump__two_threads_keep_the_order_of_an_id, .init = setup)
+Test(kdev, pump__two_threads_keep_the_order_of_an_id, .init = kdev_setup)
 {
-	struct iw_cm_id *id = make_pending();
+	struct iw_cm_id *id = kdev_pending();
 
 	queue_event(0, UCMA_EVENT_ESTABLISHED, 0);
 	queue_event(0, UCMA_EVENT_DISCONNECTED, 0);
 	on_the_way = pump_meanwhile;
-	pump_all();
+	kdev_pump_all();
 	while (!__atomic_load_n(&second_pump_done, __ATOMIC_ACQUIRE))
 		usleep(1000);
 	cr_assert_eq(nseen, 2);
 	cr_assert_eq(seen[0].type, IW_CM_EVENT_CONNECT_REPLY);
 	cr_assert_eq(seen[0].status, 0);
 	cr_assert_eq(seen[1].type, IW_CM_EVENT_CLOSE);
-	finish(id);
+	kdev_finish(id);
 }
 
-Test(kdev, id_gone__of_an_attempt_whose_device_goes, .init = setup)
+Test(kdev, id_gone__of_an_attempt_whose_device_goes, .init = kdev_setup)
 {
-	struct iw_cm_id *id = make_pending();
+	struct iw_cm_id *id = kdev_pending();
 
 	queue_event(0, UCMA_EVENT_DEVICE_REMOVAL, 0);
-	pump_all();
+	kdev_pump_all();
 	iw_cm_destroy(id);
 	cr_assert_eq(kpark_count(), 0);
-	finish(NULL);
+	kdev_finish(NULL);
 }
 
-Test(kdev, id_gone__waits_if_it_cannot_be_parked, .init = setup)
+Test(kdev, id_gone__waits_if_it_cannot_be_parked, .init = kdev_setup)
 {
-	struct iw_cm_id *id = make_pending();
+	struct iw_cm_id *id = kdev_pending();
 
 	k.fail_cmd = RDMA_USER_CM_CMD_MIGRATE_ID;
 	k.fail_errno = ENOMEM;
 	iw_cm_destroy(id);
 	cr_assert_eq(kpark_count(), 0);
-	finish(NULL);
+	kdev_finish(NULL);
 }
 
-Test(kdev, id_gone__faults_while_parking, .init = setup)
+Test(kdev, id_gone__faults_while_parking, .init = kdev_setup)
 {
 	for (unsigned long n = 1; n <= 3; n++) { /* memory, open, MIGRATE_ID */
-		struct iw_cm_id *id = make_pending();
+		struct iw_cm_id *id = kdev_pending();
 
 		iw_fault_arm(IW_FAULT_ALLOC | IW_FAULT_SYSCALL, n);
 		iw_cm_destroy(id);
@@ -428,20 +355,20 @@ Test(kdev, id_gone__faults_while_parking, .init = setup)
 		cr_assert_eq(kpark_count(), 0);
 		cr_assert_eq(k.open_fds, 1);
 	}
-	finish(NULL);
+	kdev_finish(NULL);
 }
 
-Test(kdev, connect__a_failed_call_owes_nothing, .init = setup)
+Test(kdev, connect__a_failed_call_owes_nothing, .init = kdev_setup)
 {
 	struct iw_cm_conn_param param = { .qp_num = 1 };
-	struct iw_cm_id *id = make();
+	struct iw_cm_id *id = kdev_make();
 
 	k.fail_cmd = RDMA_USER_CM_CMD_CONNECT;
 	k.fail_errno = ECONNREFUSED;
 	cr_assert_eq(iw_cm_connect(id, &param), -ECONNREFUSED);
 	iw_cm_destroy(id);
 	cr_assert_eq(kpark_count(), 0);
-	finish(NULL);
+	kdev_finish(NULL);
 }
 
 static struct iw_cm_id *connecting;
@@ -452,11 +379,11 @@ static void give_up(void)
 }
 
 /* Once, by event: the program must not be told to try again besides. */
-Test(kdev, connect__fails_after_it_was_given_up, .init = setup)
+Test(kdev, connect__fails_after_it_was_given_up, .init = kdev_setup)
 {
 	struct iw_cm_conn_param param = { .qp_num = 1 };
 
-	connecting = make();
+	connecting = kdev_make();
 	while_connecting = give_up;
 	k.fail_cmd = RDMA_USER_CM_CMD_CONNECT;
 	k.fail_errno = ECONNREFUSED;
@@ -466,13 +393,13 @@ Test(kdev, connect__fails_after_it_was_given_up, .init = setup)
 	cr_assert_eq(seen[0].status, -ECANCELED);
 	iw_cm_destroy(connecting);
 	cr_assert_eq(kpark_count(), 0);
-	finish(NULL);
+	kdev_finish(NULL);
 }
 
-Test(kdev, connect__limits_of_the_wire, .init = setup)
+Test(kdev, connect__limits_of_the_wire, .init = kdev_setup)
 {
 	struct iw_cm_conn_param param = { .qp_num = 1, .private_data_len = 252 };
-	struct iw_cm_id *id = make();
+	struct iw_cm_id *id = kdev_make();
 	char data[256] = "data";
 
 	param.private_data = data;
@@ -490,29 +417,29 @@ Test(kdev, connect__limits_of_the_wire, .init = setup)
 	cr_assert_eq(k.param.initiator_depth, 255);
 	cr_assert_eq(k.param.valid, 1);
 	queue_event(0, UCMA_EVENT_REJECTED, 0);
-	pump_all();
-	finish(id);
+	kdev_pump_all();
+	kdev_finish(id);
 }
 
-Test(kdev, reject__limits_of_the_wire, .init = setup)
+Test(kdev, reject__limits_of_the_wire, .init = kdev_setup)
 {
-	struct iw_cm_id *id = make_listener(1);
+	struct iw_cm_id *id = kdev_listener(1);
 	char data[256] = "";
 
 	queue_event(0, UCMA_EVENT_CONNECT_REQUEST, CHILD);
-	pump_all();
+	kdev_pump_all();
 	cr_assert_eq(driver->cm->reject(seen[0].child, seen[0].child->drv, data, 252, 0), -EINVAL);
 	cr_assert_eq(driver->cm->reject(seen[0].child, seen[0].child->drv, NULL, 1, 0), -EINVAL);
 	cr_assert_eq(driver->cm->reject(seen[0].child, seen[0].child->drv, data, 251, 0), 0);
 	iw_cm_destroy(seen[0].child);
-	finish(id);
+	kdev_finish(id);
 }
 
 /* --------------------------------------------------------------- Addressing */
 
-Test(kdev, query__with_and_without_a_device, .init = setup)
+Test(kdev, query__with_and_without_a_device, .init = kdev_setup)
 {
-	struct iw_cm_id *id = make();
+	struct iw_cm_id *id = kdev_make();
 	struct iw_cm_addr_info info;
 
 	cr_assert_eq(iw_cm_query(id, &info), 0);
@@ -529,12 +456,12 @@ Test(kdev, query__with_and_without_a_device, .init = setup)
 	k.route_len = offsetof(struct rdma_ucm_query_route_resp, ibdev_index);
 	cr_assert_eq(iw_cm_query(id, &info), 0);
 	cr_assert_eq(info.ibdev_index, -1, "an old kernel says nothing");
-	finish(id);
+	kdev_finish(id);
 }
 
-Test(kdev, set_option_and_notify__pass, .init = setup)
+Test(kdev, set_option_and_notify__pass, .init = kdev_setup)
 {
-	struct iw_cm_id *id = make();
+	struct iw_cm_id *id = kdev_make();
 	int on = 1;
 
 	cr_assert_eq(iw_cm_set_option(id, 0, 1, &on, sizeof(on)), 0);
@@ -542,7 +469,7 @@ Test(kdev, set_option_and_notify__pass, .init = setup)
 	k.fail_cmd = RDMA_USER_CM_CMD_SET_OPTION;
 	k.fail_errno = ENOSYS;
 	cr_assert_eq(iw_cm_set_option(id, 7, 1, &on, sizeof(on)), -ENOSYS);
-	finish(id);
+	kdev_finish(id);
 }
 
 /* ---------------------------------------------------------------------- QPs */
@@ -552,9 +479,9 @@ static int modify(struct iw_cm_id *id, enum iw_qp_state to)
 	return driver->cm->modify_qp(id, id->drv, &qp, to, NULL);
 }
 
-Test(kdev, modify_qp__iwarp_asks_nobody, .init = setup)
+Test(kdev, modify_qp__iwarp_asks_nobody, .init = kdev_setup)
 {
-	struct iw_cm_id *id = make();
+	struct iw_cm_id *id = kdev_make();
 
 	cr_assert_eq(modify(id, IW_QP_INIT), 0);
 	cr_assert_eq(v.mask, 0x29);
@@ -573,12 +500,12 @@ Test(kdev, modify_qp__iwarp_asks_nobody, .init = setup)
 	cr_assert_eq(v.attr.qp_state, IBV_QPS_ERR);
 	cr_assert_eq(modify(id, IW_QP_NSTATES), -EINVAL);
 	cr_assert_eq(k.commands[RDMA_USER_CM_CMD_INIT_QP_ATTR], 0);
-	finish(id);
+	kdev_finish(id);
 }
 
-Test(kdev, modify_qp__errors, .init = setup)
+Test(kdev, modify_qp__errors, .init = kdev_setup)
 {
-	struct iw_cm_id *id = make();
+	struct iw_cm_id *id = kdev_make();
 
 	v.ret_sqd = EINVAL;
 	cr_assert_eq(modify(id, IW_QP_SQD), 0, "ERR does it");
@@ -592,31 +519,31 @@ Test(kdev, modify_qp__errors, .init = setup)
 	iw_fault_arm(IW_FAULT_SYSCALL, 1);
 	cr_assert_eq(modify(id, IW_QP_INIT), -ENOMEM);
 	iw_fault_arm(0, 0);
-	finish(id);
+	kdev_finish(id);
 }
 
-Test(kdev, modify_qp__never_while_an_accept_is_pending, .init = setup)
+Test(kdev, modify_qp__never_while_an_accept_is_pending, .init = kdev_setup)
 {
-	struct iw_cm_id *id = make_listener(1), *child;
+	struct iw_cm_id *id = kdev_listener(1), *child;
 	struct iw_cm_conn_param param = { .qp_num = 1 };
 
 	queue_event(0, UCMA_EVENT_CONNECT_REQUEST, CHILD);
-	pump_all();
+	kdev_pump_all();
 	child = seen[0].child;
 	cr_assert_eq(iw_cm_accept(child, &param), 0);
 	cr_assert_eq(modify(child, IW_QP_ERR), -EBUSY);
 	cr_assert_eq(modify(child, IW_QP_SQD), -EBUSY);
 	cr_assert_eq(v.modified, 0);
 	queue_event(CHILD, UCMA_EVENT_ESTABLISHED, CHILD);
-	pump_all();
+	kdev_pump_all();
 	cr_assert_eq(modify(child, IW_QP_ERR), 0);
 	iw_cm_destroy(child);
-	finish(id);
+	kdev_finish(id);
 }
 
-Test(kdev, modify_qp__other_transports_ask_the_kernel, .init = setup)
+Test(kdev, modify_qp__other_transports_ask_the_kernel, .init = kdev_setup)
 {
-	struct iw_cm_id *id = make();
+	struct iw_cm_id *id = kdev_make();
 
 	device.transport_type = IBV_TRANSPORT_IB;
 	k.qp_attr.qp_state = IBV_QPS_RTR;
@@ -635,24 +562,24 @@ Test(kdev, modify_qp__other_transports_ask_the_kernel, .init = setup)
 	k.fail_errno = EINVAL;
 	cr_assert_eq(modify(id, IW_QP_INIT), -EINVAL);
 	cr_assert_eq(v.queried, 0);
-	finish(id);
+	kdev_finish(id);
 }
 
-Test(kdev, destroy__infiniband_is_never_parked, .init = setup)
+Test(kdev, destroy__infiniband_is_never_parked, .init = kdev_setup)
 {
-	struct iw_cm_id *id = make();
+	struct iw_cm_id *id = kdev_make();
 	struct iw_cm_conn_param param = { .qp_num = 1 };
 
 	iw_cm_set_transport(id, IW_CM_INFINIBAND);
 	cr_assert_eq(iw_cm_connect(id, &param), 0);
 	iw_cm_destroy(id);
 	cr_assert_eq(kpark_count(), 0);
-	finish(NULL);
+	kdev_finish(NULL);
 }
 
 static void expect_depths(uint32_t vendor_id, uint16_t responder_resources)
 {
-	struct iw_cm_id *id = make_pending();
+	struct iw_cm_id *id = kdev_pending();
 	struct rdma_ucm_event_resp *resp;
 
 	v.vendor_id = vendor_id;
@@ -660,13 +587,12 @@ static void expect_depths(uint32_t vendor_id, uint16_t responder_resources)
 	resp = queue_event(0, UCMA_EVENT_ESTABLISHED, 0);
 	resp->param.conn.responder_resources = 2;
 	resp->param.conn.initiator_depth = 5;
-	pump_all();
-	cr_assert_eq(seen[(nseen - 1) % IW_ARRAY_SIZE(seen)].param.responder_resources,
-		     responder_resources);
+	kdev_pump_all();
+	cr_assert_eq(seen[(nseen - 1) % SEEN_MAX].param.responder_resources, responder_resources);
 	iw_cm_destroy(id);
 }
 
-Test(kdev, depths__siw_swaps_them_and_is_asked_once, .init = setup)
+Test(kdev, depths__siw_swaps_them_and_is_asked_once, .init = kdev_setup)
 {
 	expect_depths(0x626d74, 5);
 	expect_depths(0x626d74, 5);
@@ -674,12 +600,12 @@ Test(kdev, depths__siw_swaps_them_and_is_asked_once, .init = setup)
 	strcpy(device.name, "cxgb4_0");
 	expect_depths(0x1425, 2);
 	cr_assert_eq(v.queried, 2);
-	finish(NULL);
+	kdev_finish(NULL);
 }
 
-Test(kdev, depths__unknown_after_a_fault, .init = setup)
+Test(kdev, depths__unknown_after_a_fault, .init = kdev_setup)
 {
-	struct iw_cm_id *id = make();
+	struct iw_cm_id *id = kdev_make();
 
 	iw_fault_arm(IW_FAULT_SYSCALL, 1);
 	cr_assert_eq(modify(id, IW_QP_INIT), 0);
@@ -687,5 +613,5 @@ Test(kdev, depths__unknown_after_a_fault, .init = setup)
 	cr_assert_eq(v.queried, 0);
 	cr_assert_eq(modify(id, IW_QP_RTR), 0);
 	cr_assert_eq(v.queried, 1, "asked again");
-	finish(id);
+	kdev_finish(id);
 }
