@@ -117,11 +117,19 @@ static void add_member(struct shim_id *id, struct shim_member *member)
 	iw_unlock(&id->lock);
 }
 
-static void remove_member(struct shim_id *id, struct shim_member *member)
+/* False: a leave has taken it meanwhile. */
+static bool remove_member(struct shim_id *id, const struct shim_member *which)
 {
+	struct shim_member *member;
+
 	iw_lock(&id->lock);
-	TAILQ_REMOVE(&id->members, member, link);
+	TAILQ_FOREACH (member, &id->members, link)
+		if (member == which)
+			break;
+	if (member)
+		TAILQ_REMOVE(&id->members, member, link);
 	iw_unlock(&id->lock);
+	return member;
 }
 
 static int member_new(struct shim_id *id, const struct sockaddr *addr, uint16_t flags,
@@ -151,7 +159,7 @@ static void member_end(struct shim_id *id, struct shim_member *member)
 static int join(struct shim_id *id, const struct sockaddr *addr, uint16_t flags, void *context)
 {
 	struct iw_cm_id *cm = shim_id_cm(id);
-	struct iw_cm_join wish = { .flags = flags };
+	struct iw_cm_join wish = { .addr = addr, .flags = flags };
 	const bool sync = id->sync;
 	struct shim_member *member;
 	int rc = check(id, addr);
@@ -164,17 +172,13 @@ static int join(struct shim_id *id, const struct sockaddr *addr, uint16_t flags,
 	if (rc)
 		return rc;
 	member->context = context;
-	wish.addr = (struct sockaddr *)&member->addr;
-	wish.membership = member;
+	wish.membership = member; /* others may leave it from here on */
 	add_member(id, member);
 	rc = iw_cm_join(cm, &wish);
-	if (rc)
-		goto end;
-	return sync ? shim_complete(id, RDMA_CM_EVENT_MULTICAST_JOIN) : 0;
-
-end:
-	remove_member(id, member);
-	member_end(id, member);
+	if (!rc)
+		return sync ? shim_complete(id, RDMA_CM_EVENT_MULTICAST_JOIN) : 0;
+	if (remove_member(id, member))
+		member_end(id, member);
 	return rc;
 }
 

@@ -15,13 +15,13 @@
 #include <stdlib.h>
 
 /*
- * @lock protects: id, result, refs; held over the queueing of the event, so that
+ * @lock protects: id, result; held over the queueing of the event, so that
  * the id stays; taken around the id's locks. Constant: what is asked.
  */
 struct shim_info_job {
 	struct iw_lock lock;
 	struct shim_id *id; /* NULL: wants it no more */
-	unsigned int refs;  /* the id's and the thread's */
+	unsigned int refs;  /* atomic; the id's, the thread's, and that of a query */
 	bool done;	    /* atomic; before the event */
 	char *node, *service;
 	struct rdma_addrinfo *hints;
@@ -42,12 +42,7 @@ static void job_free(struct shim_info_job *job)
 
 static void job_put(struct shim_info_job *job)
 {
-	bool last;
-
-	iw_lock(&job->lock);
-	last = !--job->refs;
-	iw_unlock(&job->lock);
-	if (last)
+	if (!__atomic_sub_fetch(&job->refs, 1, __ATOMIC_ACQ_REL))
 		job_free(job);
 }
 
@@ -244,21 +239,34 @@ IW_EXPORT int rdma_resolve_addrinfo(struct rdma_cm_id *id, const char *node, con
 	return shim_return(rc ? rc : resolve(priv, node, service, hints));
 }
 
-/* The job stays the id's: its thread may still be about to tell. */
-static int query(struct shim_id *id, struct rdma_addrinfo **info)
+/* With a reference, if it is over. */
+static struct shim_info_job *job_over(struct shim_id *id)
 {
-	struct rdma_addrinfo *result;
 	struct shim_info_job *job;
 
 	iw_lock(&id->lock);
 	job = id->info;
+	if (job && !job_is_done(job))
+		job = NULL;
+	if (job)
+		__atomic_add_fetch(&job->refs, 1, __ATOMIC_RELAXED);
 	iw_unlock(&id->lock);
-	if (!job || !job_is_done(job))
+	return job;
+}
+
+/* The job stays the id's: its thread may still be about to tell. */
+static int query(struct shim_id *id, struct rdma_addrinfo **info)
+{
+	struct shim_info_job *job = job_over(id);
+	struct rdma_addrinfo *result;
+
+	if (!job)
 		return -ENOENT;
 	iw_lock(&job->lock);
 	result = job->result;
 	job->result = NULL;
 	iw_unlock(&job->lock);
+	job_put(job);
 	if (!result)
 		return -ENOENT;
 	*info = result;
