@@ -447,8 +447,9 @@ void rdma_freeaddrinfo(struct rdma_addrinfo *res);
 
 /*
  * RDMACM_1.4. Event ADDRINFO_RESOLVED or ADDRINFO_ERROR: rdma_getaddrinfo()
- * without blocking, one at a time for an id (EBUSY). ENOTSUP for RAI_SA with
- * RAI_DNS or with a node. rdma_resolve_addrinfo(3)
+ * without blocking, one at a time for an id (EBUSY). The status of a failure is a
+ * negative errno (ENOENT: no such name or service). EOPNOTSUPP for RAI_SA.
+ * rdma_resolve_addrinfo(3)
  */
 int rdma_resolve_addrinfo(struct rdma_cm_id *id, const char *node, const char *service,
 			  const struct rdma_addrinfo *hints);
@@ -461,7 +462,7 @@ int rdma_query_addrinfo(struct rdma_cm_id *id, struct rdma_addrinfo **info);
 
 /*
  * RDMACM_1.4. Queues an event of the program's own on the id's channel; event has to
- * be RDMA_CM_EVENT_USER. rdma_write_cm_event(3)
+ * be RDMA_CM_EVENT_USER. Any thread; ENOMEM. rdma_write_cm_event(3)
  */
 int rdma_write_cm_event(struct rdma_cm_id *id, enum rdma_cm_event_type event, int status,
 			uint64_t arg);
@@ -493,7 +494,7 @@ int rdma_reject_ece(struct rdma_cm_id *id, const void *private_data, uint8_t pri
 int rdma_set_local_ece(struct rdma_cm_id *id, struct ibv_ece *ece);
 int rdma_get_remote_ece(struct rdma_cm_id *id, struct ibv_ece *ece);
 
-/* ---- Multicast (datagrams; EINVAL or EOPNOTSUPP on iWARP) ------------------- */
+/* ---- Multicast: datagrams of InfiniBand and RoCE; EOPNOTSUPP on iWARP ------- */
 
 /* Which fields of struct rdma_cm_join_mc_attr_ex are set. */
 enum rdma_cm_join_mc_attr_mask {
