@@ -16,9 +16,7 @@
 #define BACK 0x40000000u  /* somebody came and found that */
 #define INSIDE (BACK - 1) /* how many threads are inside */
 
-/* A thread that was given an event so long ago at most is expected back, so long. */
-#define AWAY_MS 20
-#define RETURN_MS 10
+struct shim_readers_patience shim_readers_patience = { .away_ms = 20, .return_ms = 10 };
 
 /* For a reader to finish what it is at. Longer: it was taken away by longjmp(3), or stopped. */
 #define LEAVE_MS 1000
@@ -101,6 +99,7 @@ void shim_readers_await_return(const struct shim_readers *r)
 	iw_thread_id away = __atomic_load_n(&r->away, __ATOMIC_RELAXED);
 	uint64_t since = __atomic_load_n(&r->since, __ATOMIC_RELAXED);
 
-	if (away && !iw_thread_is_self(away) && coarse_ms() - since <= AWAY_MS)
-		wait_for(r, BACK, true, RETURN_MS);
+	if (away && !iw_thread_is_self(away) &&
+	    coarse_ms() - since <= shim_readers_patience.away_ms)
+		wait_for(r, BACK, true, shim_readers_patience.return_ms);
 }

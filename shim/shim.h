@@ -263,6 +263,14 @@ int shim_park(int cancel);
 /* ------------------------------------------------------------- readers.c */
 
 /*
+ * A thread that was given an event @away_ms ago at most is waited for, for
+ * @return_ms. Constant but for tests.
+ */
+extern struct shim_readers_patience {
+	unsigned int away_ms, return_ms;
+} shim_readers_patience;
+
+/*
  * Every thread that reads the channel enters and then leaves once. False: the
  * channel is being destroyed, and is left by shim_readers_leave_ended().
  */
