@@ -48,10 +48,9 @@ static void say_route(struct rdma_cm_id *id, const char *when)
 	    id->route.num_paths, gid_text(&p->sgid), gid_text(&p->dgid), ntohs(p->slid),
 	    ntohs(p->dlid), p->raw_traffic, ntohl(p->flow_label), p->hop_limit, p->traffic_class);
 	at("%s_path_more", when);
-	say("reversible=%d numb=%u pkey=%#x sl=%u mtu=%u,%u rate=%u,%u life=%u,%u pref=%u",
-	    p->reversible, p->numb_path, ntohs(p->pkey), p->sl, p->mtu_selector, p->mtu,
-	    p->rate_selector, p->rate, p->packet_life_time_selector, p->packet_life_time,
-	    p->preference);
+	say("reversible=%d numb=%u pkey=%#x sl=%u mtu=%u,%u rate=%u,%u life=%u,%u", p->reversible,
+	    p->numb_path, ntohs(p->pkey), p->sl, p->mtu_selector, p->mtu, p->rate_selector, p->rate,
+	    p->packet_life_time_selector, p->packet_life_time);
 }
 
 static void paths(void)
@@ -210,6 +209,17 @@ static const char *move(struct rdma_cm_id *id, struct ibv_qp *qp, enum ibv_qp_st
 	return rc(ret);
 }
 
+static const char *move_all(struct rdma_cm_id *id, struct ibv_qp *qp)
+{
+	static char text[4][64];
+	static int turn;
+	char *t = text[turn++ % 4];
+	const char *init = move(id, qp, IBV_QPS_INIT), *rtr = move(id, qp, IBV_QPS_RTR);
+
+	snprintf(t, sizeof(text[0]), "init=%s rtr=%s rts=%s", init, rtr, move(id, qp, IBV_QPS_RTS));
+	return t;
+}
+
 struct own {
 	struct pair p;
 	struct ibv_qp *cqp, *sqp;
@@ -249,8 +259,7 @@ static void own_connect(void)
 	say_steps(p->child, "requested");
 	say_steps(p->client, "connecting");
 	at("passive_moves");
-	say("init=%s rtr=%s rts=%s", move(p->child, o.sqp, IBV_QPS_INIT),
-	    move(p->child, o.sqp, IBV_QPS_RTR), move(p->child, o.sqp, IBV_QPS_RTS));
+	say("%s", move_all(p->child, o.sqp));
 	OBSERVE("accept", rdma_accept(p->child, &o.param));
 	ev = next_event(p->cch, PATIENT_MS);
 	need(ev);
@@ -260,8 +269,7 @@ static void own_connect(void)
 	say("%s", event_text(p->sch, QUIET_MS));
 	say_steps(p->client, "responded");
 	at("active_moves");
-	say("init=%s rtr=%s rts=%s", move(p->client, o.cqp, IBV_QPS_INIT),
-	    move(p->client, o.cqp, IBV_QPS_RTR), move(p->client, o.cqp, IBV_QPS_RTS));
+	say("%s", move_all(p->client, o.cqp));
 	OBSERVE("establish", rdma_establish(p->client));
 	at("established");
 	say("client=%s server=%s", event_text(p->cch, QUIET_MS), event_text(p->sch, IF_IB_MS));
@@ -277,14 +285,10 @@ static void own_disconnect(void)
 	struct pair *p = &o.p;
 
 	own_request(&o);
-	move(p->child, o.sqp, IBV_QPS_INIT);
-	move(p->child, o.sqp, IBV_QPS_RTR);
-	move(p->child, o.sqp, IBV_QPS_RTS);
+	move_all(p->child, o.sqp);
 	need(!rdma_accept(p->child, &o.param));
 	rdma_ack_cm_event(next_event(p->cch, PATIENT_MS));
-	move(p->client, o.cqp, IBV_QPS_INIT);
-	move(p->client, o.cqp, IBV_QPS_RTR);
-	move(p->client, o.cqp, IBV_QPS_RTS);
+	move_all(p->client, o.cqp);
 	OBSERVE("establish", rdma_establish(p->client));
 	at("passive");
 	say("%s", event_text(p->sch, PATIENT_MS));

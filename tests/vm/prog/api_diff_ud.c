@@ -426,15 +426,16 @@ static void mc_unread(void)
 	const char *result = rc(rdma_join_multicast(id, sa(GROUP, 0), NULL));
 
 	sleep_ms(QUIET_MS);
-	at("leave_before_read");
+	at("joined");
 	say("%s", result);
+	at("leave_before_read");
 	if (!strcmp(result, "0"))
-		say("%s %s", rc(rdma_leave_multicast(id, sa(GROUP, 0))), event_text(ch, QUIET_MS));
+		say_rc(rdma_leave_multicast(id, sa(GROUP, 0)), "%s", event_text(ch, QUIET_MS));
 	id = member(ch, ADDR);
 	at("destroy_before_read");
 	result = rc(rdma_join_multicast(id, sa(GROUP, 0), NULL));
 	sleep_ms(QUIET_MS);
-	say("%s %s %s", result, rc(rdma_destroy_id(id)), event_text(ch, QUIET_MS));
+	say_rc(rdma_destroy_id(id), "join=%s %s", result, event_text(ch, QUIET_MS));
 }
 
 static void mc_sync(void)
