@@ -437,7 +437,7 @@ const struct api_case api_conn[] = {
 	{ "listen", listens, 0, false },
 	{ "backlog", backlog, 0, false },
 	{ "request", request, 0, false },
-	{ "accept", accept_states, 0, false },
+	{ "accept", accept_states, 25, false },
 	{ "accept_active", accept_active, 0, true },
 	{ "accept_twice", accept_twice, 0, true },
 	{ "accept_idle", accept_idle, 3, false },
