@@ -3,8 +3,8 @@
 # Debian's own programs over kernel RoCE (rxe), unmodified, and those over siw that clients.sh does
 # not try: rdmacm-utils as far as they need no rsockets, perftest with -R.
 # Environment: DEVICES ("siw rxe"), COMBOS ("server/client ..." of stock, preload, place), ONLY (a
-# regex of case names). Without COMBOS: all cases with ours on both sides, some of them mixed with
-# the stock library.
+# regex of case names), LIMIT (seconds a client may take). Without COMBOS: all cases with ours on
+# both sides, some of them mixed with the stock library.
 # Time limit: 900 s
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$SRC/tests/vm/guest/lib.sh"
