@@ -56,22 +56,61 @@ void shim_events_unpromise(struct shim_id *id, unsigned int n)
 	iw_unlock(&id->lock);
 }
 
-/* A spare of @id; one that is not @promised must leave enough for those that are. */
-static struct shim_event *event_take(struct shim_id *id, bool promised)
+/* The first spare with room for private data, or without: that is to be used up first. */
+static struct shim_event *spare_find(struct shim_id *id, bool room)
+{
+	struct shim_event *ev;
+
+	iw_assert_held(&id->lock);
+	TAILQ_FOREACH (ev, &id->spares, link)
+		if (room == !!ev->private_data)
+			return ev;
+	return NULL;
+}
+
+/* NULL: there is none of that kind. */
+static struct shim_event *spare_take(struct shim_id *id, bool room)
+{
+	struct shim_event *ev = spare_find(id, room);
+
+	if (ev) {
+		TAILQ_REMOVE(&id->spares, ev, link);
+		id->nspares--;
+	}
+	return ev;
+}
+
+/*
+ * An event for @id, from its spares if there are; one that is not @promised must
+ * leave enough for those that are. With @room it holds private data, unless
+ * there is no memory: then the event is worth more than its data.
+ */
+static struct shim_event *event_take(struct shim_id *id, bool promised, bool room)
 {
 	struct shim_event *ev = NULL;
 
 	iw_lock(&id->lock);
 	if (promised || id->nspares > id->promised)
-		ev = TAILQ_FIRST(&id->spares);
-	if (ev) {
-		TAILQ_REMOVE(&id->spares, ev, link);
-		id->nspares--;
-	}
+		ev = spare_take(id, room);
+	if (!ev && !room && (promised || id->nspares > id->promised))
+		ev = spare_take(id, true);
 	if (promised && id->promised)
 		id->promised--;
 	iw_unlock(&id->lock);
-	return ev ? ev : event_new(id);
+	if (!ev)
+		ev = event_new(id);
+	if (!ev && promised) {
+		iw_lock(&id->lock);
+		ev = spare_take(id, false);
+		iw_unlock(&id->lock);
+	}
+	return ev;
+}
+
+/* How many bytes of private data it can hold. */
+static size_t room_of(const struct shim_event *event)
+{
+	return event->private_data ? SHIM_PRIVATE_DATA_MAX : 0;
 }
 
 /* Back to the owner, whose lock is held, or NULL; else to be freed by the caller. */
@@ -156,7 +195,7 @@ static uint8_t clamp_u8(uint16_t value)
 static void fill_conn(struct shim_event *event, const struct iw_cm_conn_param *from)
 {
 	struct rdma_conn_param *to = &event->ev.param.conn;
-	size_t len = iw_copy(event->private_data, SHIM_PRIVATE_DATA_MAX, from->private_data,
+	size_t len = iw_copy(event->private_data, room_of(event), from->private_data,
 			     from->private_data_len);
 
 	to->private_data = len ? event->private_data : NULL;
@@ -173,7 +212,7 @@ static void fill_conn(struct shim_event *event, const struct iw_cm_conn_param *f
 static void fill_ud(struct shim_event *event, const struct iw_cm_conn_param *from)
 {
 	struct rdma_ud_param *to = &event->ev.param.ud;
-	size_t len = iw_copy(event->private_data, SHIM_PRIVATE_DATA_MAX, from->private_data,
+	size_t len = iw_copy(event->private_data, room_of(event), from->private_data,
 			     from->private_data_len);
 
 	_Static_assert(sizeof(to->ah_attr) <= sizeof(from->ah), "the core has room for it");
@@ -209,7 +248,7 @@ static void queue_plain(struct shim_id *id, enum rdma_cm_event_type type,
 			const struct iw_cm_event *ev)
 {
 	bool promised = type != RDMA_CM_EVENT_ADDR_CHANGE && type != RDMA_CM_EVENT_TIMEWAIT_EXIT;
-	struct shim_event *event = event_take(id, promised);
+	struct shim_event *event = event_take(id, promised, has_param(ev->type));
 
 	if (!event) {
 		iw_error("no memory for %s of id %p: lost", rdma_event_str(type), (void *)id);
@@ -224,7 +263,7 @@ static void queue_plain(struct shim_id *id, enum rdma_cm_event_type type,
 void shim_event_ud(struct shim_id *id, enum rdma_cm_event_type type, const struct iw_cm_event *ev,
 		   struct shim_member *member, void *context)
 {
-	struct shim_event *event = event_take(id, true);
+	struct shim_event *event = event_take(id, true, false);
 
 	if (!event) {
 		iw_error("no memory for %s of id %p: lost", rdma_event_str(type), (void *)id);
@@ -241,7 +280,7 @@ int shim_event_own(struct shim_id *id, enum rdma_cm_event_type type, int status,
 {
 	bool promised =
 		type == RDMA_CM_EVENT_ADDRINFO_RESOLVED || type == RDMA_CM_EVENT_ADDRINFO_ERROR;
-	struct shim_event *event = event_take(id, promised);
+	struct shim_event *event = event_take(id, promised, false);
 	bool alive;
 
 	if (!event)

@@ -69,9 +69,9 @@ int shim_id_new(struct shim_channel *channel, void *context, enum rdma_port_spac
 	for (int i = 0; i < SHIM_OWN_EVENTS; i++) {
 		id->own[i].owner = id;
 		id->own[i].embedded = true;
-		id->own[i].private_data = id->own_data[i];
 		TAILQ_INSERT_TAIL(&id->spares, &id->own[i], link);
 	}
+	id->own[0].private_data = id->own_data;
 	id->nspares = SHIM_OWN_EVENTS;
 	id->removal.owner = id;
 	id->removal.embedded = true;
@@ -475,6 +475,7 @@ void shim_id_free(struct shim_id *id)
 		shim_device_put(id->device);
 	free_spares(id);
 	free(id->ep);
+	free(id->id.route.path_rec);
 	id->magic = 0;
 	iw_cond_fini(&id->acked);
 	iw_lock_fini(&id->lock);

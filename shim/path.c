@@ -5,11 +5,25 @@
  */
 #include "shim/shim.h"
 
+/* The records live as long as the id: a program may keep the pointer. */
+static int keep_paths(struct rdma_route *route, const struct iw_cm_path_info *info)
+{
+	unsigned int n = iw_min_u32(info->num_paths, IW_ARRAY_SIZE(info->paths));
+
+	if (n && !route->path_rec)
+		route->path_rec = iw_calloc(IW_ARRAY_SIZE(info->paths), sizeof(info->paths[0]));
+	if (n && !route->path_rec)
+		return -ENOMEM;
+	if (n)
+		memcpy(route->path_rec, info->paths, n * sizeof(info->paths[0]));
+	route->num_paths = (int)n;
+	return 0;
+}
+
 int shim_path_refresh(struct shim_id *id, struct iw_cm_id *cm)
 {
 	struct rdma_route *route = &id->id.route;
 	struct iw_cm_path_info info = { 0 };
-	unsigned int n;
 	int rc;
 
 	if (!id->device || shim_is_iwarp(id))
@@ -22,9 +36,5 @@ int shim_path_refresh(struct shim_id *id, struct iw_cm_id *cm)
 		.dgid = info.dgid,
 		.pkey = info.pkey,
 	};
-	n = iw_min_u32(info.num_paths, IW_ARRAY_SIZE(id->paths));
-	memcpy(id->paths, info.paths, n * sizeof(id->paths[0]));
-	route->path_rec = n ? id->paths : NULL;
-	route->num_paths = (int)n;
-	return 0;
+	return keep_paths(route, &info);
 }

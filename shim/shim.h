@@ -129,11 +129,11 @@ struct shim_id {
 	bool responded;			   /* CONNECT_RESPONSE was queued: establish or reject */
 	struct iw_cm_ece local_ece;	   /* rdma_set_local_ece(3); as the public fields */
 	struct iw_cm_ece remote_ece;	   /* of the request or the response; likewise */
-	struct ibv_sa_path_rec paths[2];   /* behind id.route.path_rec; as the public fields */
 	TAILQ_HEAD(, shim_member) members; /* multicast.c; under @lock */
 	struct shim_info_job *info;	   /* resolve_info.c; under @lock */
 	struct shim_event own[SHIM_OWN_EVENTS];
-	uint8_t own_data[SHIM_OWN_EVENTS][SHIM_PRIVATE_DATA_MAX];
+	uint8_t own_data[SHIM_PRIVATE_DATA_MAX]; /* of the first; no two of a connection have some
+						  */
 	struct shim_event removal;
 };
 TAILQ_HEAD(shim_id_list, shim_id);
