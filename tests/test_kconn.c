@@ -148,6 +148,40 @@ Test(kconn, accept__pending_qp_may_be_stopped, .init = kdev_setup)
 	kdev_finish(id);
 }
 
+/* The peer's last message was lost, and it closes. */
+Test(kconn, accept__the_peer_closes_before_it_stands, .init = kdev_setup)
+{
+	struct iw_cm_id *id = kdev_listener(1), *child = request(id, IW_CM_INFINIBAND);
+	const struct iw_cm_conn_param param = { .qp_num = 1 };
+
+	cr_assert_eq(iw_cm_accept(child, &param), 0);
+	queue_event(CHILD, UCMA_EVENT_DISCONNECTED, CHILD);
+	kdev_pump_all();
+	cr_assert_eq(nseen, 2);
+	cr_assert_eq(seen[1].type, IW_CM_EVENT_ESTABLISHED);
+	cr_assert_eq(seen[1].status, -ECONNABORTED);
+	cr_assert_eq(iw_cm_get_state(child), IW_CM_IDLE);
+	cr_assert_eq(k.commands[RDMA_USER_CM_CMD_DISCONNECT], 1, "the peer is answered");
+	iw_cm_destroy(child);
+	kdev_finish(id);
+}
+
+/* The reply's Q_Key is not the id's: the kernel calls that an error of the address. */
+Test(kconn, datagram__a_reply_that_does_not_fit, .init = kdev_setup)
+{
+	const struct iw_cm_conn_param param = { .qp_num = 1 };
+	struct iw_cm_id *id = kdev_make_datagram();
+
+	cr_assert_eq(iw_cm_connect(id, &param), 0);
+	queue_event(0, UCMA_EVENT_ADDR_ERROR, 0)->status = (uint32_t)-EINVAL;
+	kdev_pump_all();
+	cr_assert_eq(nseen, 1);
+	cr_assert_eq(seen[0].type, IW_CM_EVENT_CONNECT_REPLY);
+	cr_assert_eq(seen[0].status, -EINVAL);
+	cr_assert_eq(iw_cm_get_state(id), IW_CM_IDLE);
+	kdev_finish(id);
+}
+
 Test(kconn, datagram__nothing_follows_an_accept, .init = kdev_setup)
 {
 	struct iw_cm_id *id = kdev_listener(1), *child = request(id, IW_CM_DATAGRAM);

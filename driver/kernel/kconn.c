@@ -166,8 +166,34 @@ static enum kid_hearing hearing_of(struct kid *kid, enum iw_cm_event_type type)
 	}
 }
 
-bool kconn_event_wanted(struct kid *kid, const struct iw_cm_event *ev)
+/*
+ * The peer has closed what is not known to stand here, since the last message of
+ * InfiniBand's three was lost, or overtaken: that close is the outcome. Nobody
+ * else would answer it.
+ */
+static void make_failure(struct kid *kid, struct iw_cm_event *ev)
 {
+	ev->type = IW_CM_EVENT_ESTABLISHED;
+	ev->status = -ECONNABORTED;
+	kid_close(kid);
+	if (iw_cm_transport(kid->id) == IW_CM_INFINIBAND)
+		ucma_disconnect(kid->source->fd, kid->kernel_id);
+}
+
+/* What the kernel tells of an attempt in place of its outcome: nothing follows it. */
+static void find_outcome(struct kid *kid, struct iw_cm_event *ev)
+{
+	if (!kid_is_pending(kid))
+		return;
+	if (ev->type == IW_CM_EVENT_CLOSE && kid->passive)
+		make_failure(kid, ev);
+	else if (ev->type == IW_CM_EVENT_ADDR && kid->datagram) /* its Q_Key is another */
+		ev->type = IW_CM_EVENT_CONNECT_REPLY;
+}
+
+bool kconn_event_wanted(struct kid *kid, struct iw_cm_event *ev)
+{
+	find_outcome(kid, ev);
 	switch (hearing_of(kid, ev->type)) {
 	case KID_HEARD_BY_CORE:
 		return true;

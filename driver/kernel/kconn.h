@@ -25,8 +25,9 @@ int kconn_disconnect(struct kid *kid);
 
 /*
  * An event of the kernel's, in the order of fetching. False if the core is not
- * to have it: it was told an outcome before.
+ * to have it: it was told an outcome before. What the kernel says instead of an
+ * outcome becomes one.
  */
-bool kconn_event_wanted(struct kid *kid, const struct iw_cm_event *ev);
+bool kconn_event_wanted(struct kid *kid, struct iw_cm_event *ev);
 
 #endif
