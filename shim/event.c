@@ -563,22 +563,34 @@ int shim_meaning(const struct rdma_cm_event *ev, enum rdma_cm_event_type want)
 	}
 }
 
+/* What a call of a synchronous id waits for. */
+struct awaited {
+	enum rdma_cm_event_type type;
+	const struct shim_member *member; /* of a join alone */
+};
+
 /*
- * Says nothing about the outcome of the call: a notice, or the success of a step
- * before it, left behind by a call that was interrupted.
+ * Says nothing about the outcome of the call: a notice, news of another group, or
+ * the success of a step before it, left behind by a call that was interrupted.
  */
-static bool is_beside(const struct rdma_cm_event *ev, enum rdma_cm_event_type want)
+static bool is_beside(const struct shim_event *event, const struct awaited *want)
 {
-	switch (ev->event) {
+	switch (event->ev.event) {
 	case RDMA_CM_EVENT_ADDR_CHANGE:
 	case RDMA_CM_EVENT_TIMEWAIT_EXIT:
 		return true;
+	case RDMA_CM_EVENT_MULTICAST_JOIN:
+	case RDMA_CM_EVENT_MULTICAST_ERROR:
+		return event->member != want->member;
+	case RDMA_CM_EVENT_ADDRINFO_RESOLVED:
+	case RDMA_CM_EVENT_ADDRINFO_ERROR:
+		return want->type != RDMA_CM_EVENT_ADDRINFO_RESOLVED;
 	case RDMA_CM_EVENT_CONNECT_RESPONSE:
-		return want > RDMA_CM_EVENT_ESTABLISHED;
+		return want->type > RDMA_CM_EVENT_ESTABLISHED;
 	case RDMA_CM_EVENT_ADDR_RESOLVED:
 	case RDMA_CM_EVENT_ROUTE_RESOLVED:
 	case RDMA_CM_EVENT_ESTABLISHED:
-		return ev->event < want; /* they are numbered in their order */
+		return event->ev.event < want->type; /* they are numbered in their order */
 	default:
 		return false;
 	}
@@ -593,7 +605,7 @@ int shim_next(struct shim_id *id, struct shim_event **event)
 	return get_event(id->channel, event);
 }
 
-int shim_complete(struct shim_id *id, enum rdma_cm_event_type want)
+static int complete(struct shim_id *id, const struct awaited *want)
 {
 	struct shim_event *event;
 	int rc;
@@ -603,6 +615,18 @@ int shim_complete(struct shim_id *id, enum rdma_cm_event_type want)
 		if (rc)
 			return rc;
 		id->id.event = &event->ev;
-	} while (is_beside(&event->ev, want));
-	return shim_meaning(&event->ev, want);
+	} while (is_beside(event, want));
+	return shim_meaning(&event->ev, want->type);
+}
+
+int shim_complete(struct shim_id *id, enum rdma_cm_event_type want)
+{
+	return complete(id, &(struct awaited){ .type = want });
+}
+
+int shim_complete_join(struct shim_id *id, const struct shim_member *member)
+{
+	const struct awaited want = { .type = RDMA_CM_EVENT_MULTICAST_JOIN, .member = member };
+
+	return complete(id, &want);
 }

@@ -176,7 +176,7 @@ static int join(struct shim_id *id, const struct sockaddr *addr, uint16_t flags,
 	add_member(id, member);
 	rc = iw_cm_join(cm, &wish);
 	if (!rc)
-		return sync ? shim_complete(id, RDMA_CM_EVENT_MULTICAST_JOIN) : 0;
+		return sync ? shim_complete_join(id, member) : 0;
 	if (remove_member(id, member))
 		member_end(id, member);
 	return rc;

@@ -308,6 +308,8 @@ void shim_event_hand_out(struct shim_event *event);
  * it in id->event. 0 if it is @want with status 0; otherwise what it means.
  */
 int shim_complete(struct shim_id *id, enum rdma_cm_event_type want);
+/* The same for the join of @member, whatever other groups tell meanwhile. */
+int shim_complete_join(struct shim_id *id, const struct shim_member *member);
 /* The first two parts of that: the next event of a synchronous id. */
 int shim_next(struct shim_id *id, struct shim_event **event);
 /* What @ev means to a call that waits for @want: 0 or a negative errno. */

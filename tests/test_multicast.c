@@ -407,6 +407,27 @@ McTest(synchronous__join_waits_and_leave_acknowledges)
 	util_all_gone();
 }
 
+/* The loss of a group says nothing about the next call, be it another join. */
+McTest(synchronous__news_of_another_group_are_beside)
+{
+	struct rdma_cm_id *id = datagrams(NULL, true);
+	struct sockaddr_in second = group;
+	struct iw_cm_event lost;
+
+	second.sin_addr.s_addr++;
+	succeeds(rdma_join_multicast(id, to, NULL));
+	lost = fake_joined(-ENETRESET);
+	fake_post_now(id, &lost);
+	succeeds(rdma_join_multicast(id, (struct sockaddr *)&second, &mine));
+	cr_assert_eq(id->event->event, RDMA_CM_EVENT_MULTICAST_JOIN);
+	cr_assert_eq(id->event->param.ud.private_data, &mine);
+	fake_post_now(id, &lost);
+	succeeds(rdma_resolve_addrinfo(id, "127.0.0.1", NULL, NULL));
+	cr_assert_eq(id->event->event, RDMA_CM_EVENT_ADDRINFO_RESOLVED);
+	util_destroy(id);
+	util_all_gone();
+}
+
 McTest(migrate__the_membership_goes_along)
 {
 	struct rdma_event_channel *next = util_channel();

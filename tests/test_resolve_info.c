@@ -218,6 +218,24 @@ Test(info, resolve__on_a_synchronous_id, .init = setup, .timeout = 30)
 	util_all_gone();
 }
 
+/* Of a call that was interrupted. */
+Test(info, synchronous__what_was_left_behind_is_beside, .init = setup, .timeout = 30)
+{
+	struct sockaddr_in to = fake_addr(0, PORT);
+	struct rdma_cm_id *id;
+	struct shim_id *priv;
+
+	succeeds(rdma_create_id(NULL, &id, NULL, RDMA_PS_TCP));
+	priv = (struct shim_id *)id;
+	cr_assert_eq(shim_events_promise(priv, 2), 0);
+	cr_assert_eq(shim_event_own(priv, RDMA_CM_EVENT_ADDRINFO_ERROR, -EAGAIN, 0), 0);
+	cr_assert_eq(shim_event_own(priv, RDMA_CM_EVENT_ADDRINFO_RESOLVED, 0, 0), 0);
+	succeeds(rdma_resolve_addr(id, NULL, (struct sockaddr *)&to, 1000));
+	cr_assert_eq(id->event->event, RDMA_CM_EVENT_ADDR_RESOLVED);
+	util_destroy(id);
+	util_all_gone();
+}
+
 /* ---- refusals */
 
 Test(info, resolve__is_checked_at_once, .init = setup, .timeout = 30)
