@@ -249,7 +249,8 @@ struct iw_cm_driver_ops {
 	 * CLOSE or a failed CONNECT_REPLY follows. The QP was asked to go to
 	 * SQD or ERR before. A pending one may be cancelled while connect or
 	 * accept has not returned, and then once more after it has. On InfiniBand
-	 * it also answers, once, a close that the peer began; no event follows that.
+	 * it also answers, once, a close that the peer began or may have begun; no
+	 * event follows that.
 	 */
 	int (*disconnect)(struct iw_cm_id *id, void *drv, bool abrupt);
 	/*
@@ -375,7 +376,8 @@ int iw_cm_establish(struct iw_cm_id *id);
  * after accept: cancels; the failed CONNECT_REPLY or ESTABLISHED follows, or
  * CLOSE if the connection came first. CLOSING, or IDLE after a connection or
  * an attempt that was reported: 0, nothing happens, but that the first call
- * after a close by an InfiniBand peer moves the QP to ERR and answers the peer.
+ * after a close by an InfiniBand peer moves the QP to ERR and answers the peer,
+ * as does the first one after CLOSE where both sides may have begun.
  * Otherwise -EINVAL.
  */
 int iw_cm_disconnect(struct iw_cm_id *id, bool abrupt);

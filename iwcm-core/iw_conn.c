@@ -25,6 +25,7 @@ static unsigned int attempt_begin(struct iw_id *id)
 	id->cancelling = false;
 	id->ended = false;
 	id->answer_owed = false;
+	id->close_begun = false;
 	id->responded = false;
 	return ++id->attempt;
 }
@@ -407,6 +408,7 @@ static int disconnect_begin(struct iw_id *id, struct ending *e)
 	switch (id->state) {
 	case IW_CM_ESTABLISHED:
 		iw_state_set(id, IW_CM_CLOSING);
+		id->close_begun = true;
 		e->state = IW_CM_CLOSING;
 		e->how = END_TELL;
 		return 0;

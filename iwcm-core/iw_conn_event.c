@@ -81,11 +81,19 @@ static void on_response(struct iw_id *id, struct iw_delivery *d)
 	}
 }
 
-/* The peer of an InfiniBand connection began to close it, not we. */
+/*
+ * The peer of an InfiniBand connection began to close it, or may have when we
+ * did: of two requests that cross each needs its answer, and nobody tells.
+ */
 static void note_close(struct iw_id *id)
 {
-	if (iw_cm_transport(&id->pub) == IW_CM_INFINIBAND && id->state == IW_CM_ESTABLISHED)
+	if (iw_cm_transport(&id->pub) != IW_CM_INFINIBAND)
+		return;
+	if (id->state == IW_CM_ESTABLISHED)
 		id->answer_owed = !id->cancelling;
+	else
+		id->answer_owed |= id->close_begun;
+	id->close_begun = false;
 }
 
 /*

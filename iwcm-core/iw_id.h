@@ -88,6 +88,7 @@ struct iw_id {
 	bool cancelling;      /* disconnect was called before the outcome */
 	bool ended;	      /* a connection or an attempt was reported as over */
 	bool answer_owed;     /* the peer of an InfiniBand connection closed it */
+	bool close_begun;     /* here, by the client: the peer's may cross it */
 	bool credit_held;
 
 	/* iw_establish.c */

@@ -301,7 +301,10 @@ Test(iw_ib, disconnect__moves_the_qp_to_err_and_is_as_gentle_as_asked)
 		cr_assert_eq(fake.calls[1].arg, abrupt);
 		fake_post(stage.c->id, IW_CM_EVENT_CLOSE, 0);
 		cr_assert_eq(iw_cm_disconnect(stage.c->id, false), 0);
-		cr_assert_eq(fake.ncalls, 2); /* we began: no answer is owed */
+		cr_assert_eq(fake.ncalls, 3); /* we began, but the peer may have, too */
+		cr_assert_eq(fake.calls[2].op, F_DISCONNECT);
+		cr_assert_eq(iw_cm_disconnect(stage.c->id, false), 0);
+		cr_assert_eq(fake.ncalls, 3);
 		stage_clear(&stage);
 		fake_qp_free(qp);
 	}
@@ -365,16 +368,25 @@ Test(iw_ib, close__announced_by_a_disconnect_event)
 	finish(&stage, NULL);
 }
 
-Test(iw_ib, close__of_both_at_once_owes_no_answer)
+/* Neither side's request is answered otherwise, and no time wait begins. */
+Test(iw_ib, close__of_both_at_once_is_answered_once)
 {
-	struct stage stage = ib(S_ESTABLISHED);
+	for (int announced = 0; announced < 2; announced++) {
+		struct stage stage = ib(S_ESTABLISHED);
 
-	cr_assert_eq(iw_cm_disconnect(stage.c->id, false), 0);
-	fake_post(stage.c->id, IW_CM_EVENT_DISCONNECT, 0);
-	fake_post(stage.c->id, IW_CM_EVENT_CLOSE, 0);
-	cr_assert_eq(iw_cm_disconnect(stage.c->id, false), 0);
-	cr_assert_eq(fake.count[F_DISCONNECT], 1);
-	finish(&stage, NULL);
+		cr_assert_eq(iw_cm_disconnect(stage.c->id, false), 0);
+		cr_assert_eq(iw_cm_disconnect(stage.c->id, false), 0);
+		cr_assert_eq(fake.count[F_DISCONNECT], 1);
+		if (announced)
+			fake_post(stage.c->id, IW_CM_EVENT_DISCONNECT, 0);
+		fake_post(stage.c->id, IW_CM_EVENT_CLOSE, 0);
+		for (int i = 0; i < 2; i++)
+			cr_assert_eq(iw_cm_disconnect(stage.c->id, false), 0);
+		cr_assert_eq(fake.count[F_DISCONNECT], 2);
+		fake.count[F_DISCONNECT] = 0;
+		stage_clear(&stage);
+	}
+	fake_check_end();
 }
 
 Test(iw_ib, close__of_a_connection_that_was_cancelled_owes_no_answer)
