@@ -314,22 +314,27 @@ IW_EXPORT int rdma_reject(struct rdma_cm_id *id, const void *private_data, uint8
 
 /* ---- established */
 
-static void set_established(struct shim_id *id, bool established)
+/* Of several calls one completes; the end, which may come at once, is due from it on. */
+static bool claim_response(struct shim_id *id)
 {
+	bool mine;
+
 	iw_lock(&id->lock);
-	id->established = established;
+	mine = id->responded && !id->established;
+	id->established |= mine;
 	iw_unlock(&id->lock);
+	return mine;
 }
 
-/* Its end, which may come at once, is due from the call on. */
 static int complete_response(struct shim_id *id)
 {
-	int rc;
+	int rc = iw_cm_establish(id->cm);
 
-	set_established(id, true);
-	rc = iw_cm_establish(id->cm);
-	if (rc)
-		set_established(id, false);
+	if (rc) {
+		iw_lock(&id->lock);
+		id->established = false;
+		iw_unlock(&id->lock);
+	}
 	return rc;
 }
 
@@ -339,16 +344,15 @@ static int complete_response(struct shim_id *id)
  */
 static int do_establish(struct shim_id *id)
 {
-	bool established, responded;
+	bool established;
 
 	if (id->id.qp || !id->cm)
 		return -EINVAL;
+	if (claim_response(id))
+		return complete_response(id);
 	iw_lock(&id->lock);
 	established = id->established && !id->passive;
-	responded = id->responded;
 	iw_unlock(&id->lock);
-	if (responded && !established)
-		return complete_response(id);
 	return established && shim_is_iwarp(id) ? 0 : -EINVAL;
 }
 
