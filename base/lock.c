@@ -119,7 +119,6 @@ bool iw_cond_wait_ms(struct iw_cond *cond, struct iw_lock *lock, unsigned int ms
 int iw_thread_start(void *(*fn)(void *), void *arg, const char *name)
 {
 	sigset_t all, old;
-	pthread_attr_t attr;
 	pthread_t thread;
 	int rc;
 
@@ -127,12 +126,12 @@ int iw_thread_start(void *(*fn)(void *), void *arg, const char *name)
 		return -EAGAIN;
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
-	pthread_attr_init(&attr);
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	rc = pthread_create(&thread, &attr, fn, arg);
-	if (!rc)
+	rc = pthread_create(&thread, NULL, fn, arg);
+	if (!rc) {
+		/* Detached before, it could be gone by the time that it gets its name. */
 		pthread_setname_np(thread, name);
-	pthread_attr_destroy(&attr);
+		pthread_detach(thread);
+	}
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	return -rc;
 }
