@@ -44,9 +44,9 @@ static void say_route(struct rdma_cm_id *id, const char *when)
 		say("paths=%d rec=%d", id->route.num_paths, !!p);
 		return;
 	}
-	say("paths=%d sgid=%s dgid=%s lids=%u,%u raw=%d flow=%u hop=%u class=%u",
-	    id->route.num_paths, gid_text(&p->sgid), gid_text(&p->dgid), ntohs(p->slid),
-	    ntohs(p->dlid), p->raw_traffic, ntohl(p->flow_label), p->hop_limit, p->traffic_class);
+	/* Not its LIDs and flow label: on RoCE they are what the kernel's memory held. */
+	say("paths=%d sgid=%s dgid=%s raw=%d hop=%u class=%u", id->route.num_paths,
+	    gid_text(&p->sgid), gid_text(&p->dgid), p->raw_traffic, p->hop_limit, p->traffic_class);
 	at("%s_path_more", when);
 	say("reversible=%d numb=%u pkey=%#x sl=%u mtu=%u,%u rate=%u,%u life=%u,%u", p->reversible,
 	    p->numb_path, ntohs(p->pkey), p->sl, p->mtu_selector, p->mtu, p->rate_selector, p->rate,
