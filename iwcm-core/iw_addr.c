@@ -86,6 +86,21 @@ int iw_cm_resolve_route(struct iw_cm_id *pub, int timeout_ms)
 	return rc;
 }
 
+int iw_cm_resolve_service(struct iw_cm_id *pub, const struct iw_cm_service *service)
+{
+	struct iw_op op;
+	int rc;
+
+	if (!pub->ops->resolve_service)
+		return -EOPNOTSUPP;
+	rc = begin_idle(iw_id_of(pub), &op);
+	if (rc)
+		return rc;
+	rc = pub->ops->resolve_service(pub, pub->drv, service);
+	iw_op_end(iw_id_of(pub), &op);
+	return rc;
+}
+
 int iw_cm_query(struct iw_cm_id *pub, struct iw_cm_addr_info *info)
 {
 	struct iw_op op;
@@ -112,6 +127,21 @@ int iw_cm_query_path(struct iw_cm_id *pub, struct iw_cm_path_info *info)
 	if (rc)
 		return rc;
 	rc = pub->ops->query_path(pub, pub->drv, info);
+	iw_op_end(iw_id_of(pub), &op);
+	return rc;
+}
+
+int iw_cm_query_service(struct iw_cm_id *pub, struct iw_cm_service_info *info)
+{
+	struct iw_op op;
+	int rc;
+
+	if (!pub->ops->query_service)
+		return -EOPNOTSUPP;
+	rc = begin(iw_id_of(pub), &op);
+	if (rc)
+		return rc;
+	rc = pub->ops->query_service(pub, pub->drv, info);
 	iw_op_end(iw_id_of(pub), &op);
 	return rc;
 }

@@ -28,6 +28,8 @@
 struct sockaddr;
 struct iw_cm_addr_info; /* iw_driver.h */
 struct iw_cm_path_info; /* likewise */
+struct iw_cm_service;
+struct iw_cm_service_info;
 struct iw_cm_id;
 
 /* RFC 5044 section 7.1.1: PD_Length is at most 512. */
@@ -112,6 +114,8 @@ enum iw_cm_event_type {
 	 * the loss of the group. ev->membership says which.
 	 */
 	IW_CM_EVENT_MULTICAST,
+	/* Notice without a state: the result of iw_cm_resolve_service(), by status. */
+	IW_CM_EVENT_ADDRINFO,
 	IW_CM_NEVENTS
 };
 
@@ -220,6 +224,9 @@ struct iw_cm_driver_ops {
 			  size_t len);
 	/* struct iw_cm_path_info of iw_driver.h. -EOPNOTSUPP where there are no paths. */
 	int (*query_path)(struct iw_cm_id *id, void *drv, struct iw_cm_path_info *info);
+	/* Likewise of iw_driver.h. resolve_service returning 0 owes one ADDRINFO. */
+	int (*resolve_service)(struct iw_cm_id *id, void *drv, const struct iw_cm_service *service);
+	int (*query_service)(struct iw_cm_id *id, void *drv, struct iw_cm_service_info *info);
 	int (*notify)(struct iw_cm_id *id, void *drv, int event);
 	/* struct ibv_qp_attr; qp_state in it says for which state. */
 	int (*init_qp_attr)(struct iw_cm_id *id, void *drv, void *qp_attr, int *mask);
@@ -316,8 +323,8 @@ int iw_cm_destroy(struct iw_cm_id *id);
 
 /*
  * Addressing, passed to the driver under an OPERATION reference.
- * Legal in IDLE only (-EINVAL otherwise) for bind, resolve_addr and
- * resolve_route; query, set_option and notify in every state.
+ * Legal in IDLE only (-EINVAL otherwise) for bind and the resolve calls; the
+ * queries, set_option and notify in every state.
  * -ESHUTDOWN while the id is being destroyed.
  */
 int iw_cm_bind(struct iw_cm_id *id, const struct sockaddr *addr);
@@ -328,6 +335,10 @@ int iw_cm_query(struct iw_cm_id *id, struct iw_cm_addr_info *info);
 int iw_cm_set_option(struct iw_cm_id *id, int level, int name, const void *val, size_t len);
 int iw_cm_notify(struct iw_cm_id *id, int event);
 int iw_cm_query_path(struct iw_cm_id *id, struct iw_cm_path_info *info);
+/* Asks the subnet administrator of the port that the id is bound to; ADDRINFO follows. */
+int iw_cm_resolve_service(struct iw_cm_id *id, const struct iw_cm_service *service);
+/* What it has answered. */
+int iw_cm_query_service(struct iw_cm_id *id, struct iw_cm_service_info *info);
 /*
  * Multicast, in every state. Each membership has records of its own for its
  * events. After leave returned, whatever it returned, no event of @membership is

@@ -15,7 +15,7 @@
 #define BIT(event) (1u << (event))
 #define NOTICES                                                        \
 	(BIT(IW_CM_EVENT_DEVICE_GONE) | BIT(IW_CM_EVENT_ADDR_CHANGE) | \
-	 BIT(IW_CM_EVENT_TIMEWAIT_EXIT) | BIT(IW_CM_EVENT_MULTICAST))
+	 BIT(IW_CM_EVENT_TIMEWAIT_EXIT) | BIT(IW_CM_EVENT_MULTICAST) | BIT(IW_CM_EVENT_ADDRINFO))
 
 /* What may arrive in which state; is_expected() asks for more. */
 static const unsigned int expected[IW_CM_NSTATES] = {
@@ -137,6 +137,7 @@ static void (*const on_event[IW_CM_NEVENTS])(struct iw_id *, struct iw_delivery 
 	[IW_CM_EVENT_TIMEWAIT_EXIT] = on_notice,
 	[IW_CM_EVENT_CONNECT_RESPONSE] = on_response,
 	[IW_CM_EVENT_MULTICAST] = on_notice,
+	[IW_CM_EVENT_ADDRINFO] = on_notice,
 };
 
 /*

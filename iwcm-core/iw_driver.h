@@ -41,6 +41,29 @@ struct iw_cm_path_info {
 	struct ibv_sa_path_rec paths[2];
 };
 
+/* A service of InfiniBand to be looked up: by its name, or if that is empty by its id. */
+#define IW_CM_SERVICE_NAME_SIZE 64
+
+struct iw_cm_service {
+	char name[IW_CM_SERVICE_NAME_SIZE]; /* ends in 0 */
+	uint64_t id;			    /* host order */
+};
+
+/* Where one is offered, as the subnet administrator has it. */
+struct iw_cm_service_record {
+	union ibv_gid gid;
+	__be64 id;
+	__be16 pkey;
+	char name[IW_CM_SERVICE_NAME_SIZE + 1]; /* ends in 0 */
+};
+
+#define IW_CM_SERVICE_RECORDS_MAX 32
+
+struct iw_cm_service_info {
+	unsigned int num_records; /* at most IW_CM_SERVICE_RECORDS_MAX */
+	struct iw_cm_service_record records[IW_CM_SERVICE_RECORDS_MAX];
+};
+
 struct iw_driver {
 	const char *name;
 	const struct iw_cm_driver_ops *cm;

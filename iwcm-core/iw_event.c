@@ -29,6 +29,7 @@ static const enum iw_record_kind kind_of[IW_CM_NEVENTS] = {
 	[IW_CM_EVENT_ADDR_CHANGE] = IW_RECORD_ADDR_CHANGE,
 	[IW_CM_EVENT_TIMEWAIT_EXIT] = IW_RECORD_TIMEWAIT,
 	[IW_CM_EVENT_MULTICAST] = IW_RECORD_NKINDS, /* of its membership */
+	[IW_CM_EVENT_ADDRINFO] = IW_RECORD_ADDRINFO,
 };
 
 /* ----------------------------------------------------------------- posting */

@@ -83,6 +83,7 @@ static const char *const event_names[] = {
 	[IW_CM_EVENT_TIMEWAIT_EXIT] = "TIMEWAIT_EXIT",
 	[IW_CM_EVENT_CONNECT_RESPONSE] = "CONNECT_RESPONSE",
 	[IW_CM_EVENT_MULTICAST] = "MULTICAST",
+	[IW_CM_EVENT_ADDRINFO] = "ADDRINFO",
 };
 
 static const char *const qp_names[] = {

@@ -194,6 +194,16 @@ static int fake_query_path(struct iw_cm_id *id, void *drv, struct iw_cm_path_inf
 	return called(F_QUERY_PATH, id, drv, 0);
 }
 
+static int fake_resolve_service(struct iw_cm_id *id, void *drv, const struct iw_cm_service *service)
+{
+	return called(F_RESOLVE_SERVICE, id, drv, 0);
+}
+
+static int fake_query_service(struct iw_cm_id *id, void *drv, struct iw_cm_service_info *info)
+{
+	return called(F_QUERY_SERVICE, id, drv, 0);
+}
+
 static int fake_establish(struct iw_cm_id *id, void *drv)
 {
 	return called(F_ESTABLISH, id, drv, 0);
@@ -219,7 +229,9 @@ static int fake_leave(struct iw_cm_id *id, void *drv, void *membership)
 	.reject = fake_reject, .disconnect = fake_disconnect,                  \
 	.modify_qp = fake_modify_qp, .migrate = fake_migrate,                  \
 	.init_qp_attr = fake_init_qp_attr, .query_path = fake_query_path,      \
-	.establish = fake_establish, .join = fake_join, .leave = fake_leave
+	.establish = fake_establish, .join = fake_join, .leave = fake_leave,   \
+	.resolve_service = fake_resolve_service,                               \
+	.query_service = fake_query_service
 /* clang-format on */
 
 const struct iw_cm_driver_ops fake_ops = { .name = "fake", FAKE_OPS };

@@ -395,6 +395,7 @@ static struct stage provoke(enum iw_cm_event_type type, const struct iw_cm_drive
 		[IW_CM_EVENT_ESTABLISHED] = S_ACCEPTED,
 		[IW_CM_EVENT_CONNECT_RESPONSE] = S_CONN_SENT,
 		[IW_CM_EVENT_MULTICAST] = S_IDLE,
+		[IW_CM_EVENT_ADDRINFO] = S_IDLE,
 		[IW_CM_EVENT_CLOSE] = S_ESTABLISHED,
 		[IW_CM_EVENT_DEVICE_GONE] = S_CLOSING,
 		[IW_CM_EVENT_ADDR] = S_IDLE,

@@ -97,6 +97,7 @@ static const struct input inputs[] = {
 	{ IW_CM_EVENT_TIMEWAIT_EXIT, 0 },
 	{ IW_CM_EVENT_MULTICAST, 0 },
 	{ IW_CM_EVENT_CONNECT_RESPONSE, 0 },
+	{ IW_CM_EVENT_ADDRINFO, 0 },
 };
 
 #define NINPUTS IW_ARRAY_SIZE(inputs)
@@ -109,15 +110,15 @@ static const struct input inputs[] = {
  */
 /* clang-format off */
 static const char *const event_rows[S_NSITUATIONS] = {
-	/*                REQ REP+ REP- EST+ EST- DISC CLOS GONE ADDR ROUT ACHG TIME MULT RESP */
-	[S_IDLE] = "ir  iu   iu   iu   iu   iu   iu   id   id   id   id   id   id   iu",
-	[S_ENDED] = "er  eu   eu   eu   eu   eu   eu   ed   ed   ed   ed   ed   ed   eu",
-	[S_LISTEN] = "ld  lu   lu   lu   lu   lu   lu   ld   lu   lu   ld   ld   ld   lu",
-	[S_CONN_RECV] = "rr  iu   iu   iu   iu   iu   iu   rd   ru   ru   rd   rd   rd   iu",
-	[S_ACCEPTED] = "ar  au   au   td   ed   au   au   ad   au   au   ad   ad   ad   au",
-	[S_CONN_SENT] = "sr  td   ed   su   su   su   su   sd   su   su   sd   sd   sd   su",
-	[S_ESTABLISHED] = "tr  cu   cu   cu   cu   cs   ed   td   tu   tu   td   td   td   cu",
-	[S_CLOSING] = "cr  cu   cu   cu   cu   cs   ed   cd   cu   cu   cd   cd   cd   cu",
+	/*                REQ REP+ REP- EST+ EST- DISC CLOS GONE ADDR ROUT ACHG TIME MULT RESP INFO */
+	[S_IDLE] = "ir  iu   iu   iu   iu   iu   iu   id   id   id   id   id   id   iu   id",
+	[S_ENDED] = "er  eu   eu   eu   eu   eu   eu   ed   ed   ed   ed   ed   ed   eu   ed",
+	[S_LISTEN] = "ld  lu   lu   lu   lu   lu   lu   ld   lu   lu   ld   ld   ld   lu   ld",
+	[S_CONN_RECV] = "rr  iu   iu   iu   iu   iu   iu   rd   ru   ru   rd   rd   rd   iu   rd",
+	[S_ACCEPTED] = "ar  au   au   td   ed   au   au   ad   au   au   ad   ad   ad   au   ad",
+	[S_CONN_SENT] = "sr  td   ed   su   su   su   su   sd   su   su   sd   sd   sd   su   sd",
+	[S_ESTABLISHED] = "tr  cu   cu   cu   cu   cs   ed   td   tu   tu   td   td   td   cu   td",
+	[S_CLOSING] = "cr  cu   cu   cu   cu   cs   ed   cd   cu   cu   cd   cd   cd   cu   cd",
 };
 
 /* clang-format on */
@@ -149,6 +150,8 @@ enum operation {
 	O_NOTIFY,
 	O_INIT_QP_ATTR,
 	O_QUERY_PATH,
+	O_QUERY_SERVICE,
+	O_RESOLVE_SERVICE,
 	O_JOIN_LEAVE,
 	O_LISTEN,
 	O_CONNECT,
@@ -186,6 +189,10 @@ static int operate(struct iw_cm_id *id, enum operation o)
 		return iw_cm_init_qp_attr(id, NULL, NULL);
 	case O_QUERY_PATH:
 		return iw_cm_query_path(id, NULL);
+	case O_QUERY_SERVICE:
+		return iw_cm_query_service(id, NULL);
+	case O_RESOLVE_SERVICE:
+		return iw_cm_resolve_service(id, NULL);
 	case O_JOIN_LEAVE:
 		return iw_cm_join(id, &join) ?: iw_cm_leave(id, &group);
 	case O_LISTEN:
@@ -213,13 +220,14 @@ static int operate(struct iw_cm_id *id, enum operation o)
 
 /* The situation that follows, or '-': -EINVAL and nothing changes. */
 static const char *const operation_rows[S_NSITUATIONS] = {
-	/* bind, 2 resolve, query, option, notify, attr, path, join and leave, listen,
-	 * connect, accept, reject, disconnect, abrupt, establish, migrate, attach, modify
+	/* bind, 2 resolve, query, option, notify, attr, path, service, its resolution,
+	 * join and leave, listen, connect, accept, reject, disconnect, abrupt, establish, migrate,
+	 * attach, modify
 	 */
-	[S_IDLE] = "iiiiiiiiils-----ii-",	 [S_ENDED] = "eeeeeeeeels--ee-ee-",
-	[S_LISTEN] = "---llllll-------ll-",	 [S_CONN_RECV] = "---rrrrrr--ai---rr-",
-	[S_ACCEPTED] = "---aaaaaa----aa-aa-",	 [S_CONN_SENT] = "---ssssss----ss-ss-",
-	[S_ESTABLISHED] = "---tttttt----cc-tt-", [S_CLOSING] = "---cccccc----cc-cc-",
+	[S_IDLE] = "iiiiiiiiiiils-----ii-",	   [S_ENDED] = "eeeeeeeeeeels--ee-ee-",
+	[S_LISTEN] = "---llllll-l-------ll-",	   [S_CONN_RECV] = "---rrrrrr-r--ai---rr-",
+	[S_ACCEPTED] = "---aaaaaa-a----aa-aa-",	   [S_CONN_SENT] = "---ssssss-s----ss-ss-",
+	[S_ESTABLISHED] = "---tttttt-t----cc-tt-", [S_CLOSING] = "---cccccc-c----cc-cc-",
 };
 
 /* Whether iw_cm_disconnect tells the two kinds of IDLE apart as it should. */
@@ -401,10 +409,11 @@ Test(iw_state, operations__without_a_driver_op_are_not_supported)
 /* All driver errors come back unchanged and leave IDLE as it was. */
 Test(iw_state, operations__pass_the_error_of_the_driver)
 {
-	static const enum fake_op ops[] = { F_BIND,	    F_RESOLVE_ADDR, F_RESOLVE_ROUTE,
-					    F_QUERY,	    F_SET_OPTION,   F_NOTIFY,
-					    F_INIT_QP_ATTR, F_QUERY_PATH,   F_JOIN,
-					    F_LISTEN,	    F_CONNECT };
+	static const enum fake_op ops[] = {
+		F_BIND,	  F_RESOLVE_ADDR, F_RESOLVE_ROUTE, F_QUERY,	    F_SET_OPTION,
+		F_NOTIFY, F_INIT_QP_ATTR, F_QUERY_PATH,	   F_QUERY_SERVICE, F_RESOLVE_SERVICE,
+		F_JOIN,	  F_LISTEN,	  F_CONNECT
+	};
 	struct client *c = client_new(&fake_ops);
 
 	for (size_t i = 0; i < IW_ARRAY_SIZE(ops); i++) {
