@@ -11,5 +11,6 @@ libiwdriver_la_SOURCES = driver/registry.c driver/registry.h \
 	driver/kernel/kpark.c driver/kernel/kpark.h \
 	driver/kernel/kqp.c driver/kernel/kqp.h \
 	driver/kernel/kquery.c driver/kernel/kquery.h \
+	driver/kernel/kservice.c driver/kernel/kservice.h \
 	driver/kernel/ucma.c driver/kernel/ucma.h driver/kernel/ucma_abi.h
 libiwdriver_la_CFLAGS = $(AM_CFLAGS) $(VERBS_CFLAGS)

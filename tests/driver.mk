@@ -29,7 +29,7 @@ tests_test_kdev_LDADD = libiwdriver.la libiwsoft.la libiwcm.la libiwbase.la $(CR
 
 # InfiniBand, RoCE and datagrams, over the same.
 IW_TESTS += tests/test_kattr tests/test_kconn tests/test_khandle tests/test_kmember tests/test_kqp \
-	tests/test_kquery
+	tests/test_kquery tests/test_kservice
 tests_test_kattr_SOURCES = tests/test_kattr.c
 tests_test_kattr_CFLAGS = $(iw_driver_test_cflags)
 tests_test_kattr_LDADD = $(iw_driver_test_ldadd)
@@ -52,3 +52,7 @@ tests_test_kquery_SOURCES = tests/test_kquery.c $(iw_kdev_ends)
 tests_test_kquery_CFLAGS = $(iw_driver_test_cflags)
 tests_test_kquery_LDFLAGS = $(AM_LDFLAGS) $(iw_kdev_fake_ldflags)
 tests_test_kquery_LDADD = $(tests_test_kdev_LDADD)
+tests_test_kservice_SOURCES = tests/test_kservice.c $(iw_kdev_ends)
+tests_test_kservice_CFLAGS = $(iw_driver_test_cflags)
+tests_test_kservice_LDFLAGS = $(AM_LDFLAGS) $(iw_kdev_fake_ldflags)
+tests_test_kservice_LDADD = $(tests_test_kdev_LDADD)

@@ -156,10 +156,31 @@ static int leave_mcast(uint32_t member, void *to)
 	return 0;
 }
 
+/* Linux 6.18; before, it is a number among many that there are not. */
+static int resolve_service(const struct rdma_ucm_resolve_service *cmd)
+{
+	if (!k.knows_services)
+		return EINVAL;
+	if (cmd->id >= IDS_MAX || !k.ids[cmd->id].used)
+		return ENOENT;
+	k.service = cmd->service;
+	return 0;
+}
+
+static int query_service(void *to)
+{
+	if (!k.services.num_records)
+		return ENODATA;
+	memcpy(to, &k.services, sizeof(k.services));
+	return 0;
+}
+
 static int query(const struct rdma_ucm_query *cmd, void *to)
 {
 	if (cmd->option == RDMA_USER_CM_QUERY_PATH)
 		memcpy(to, &k.path, sizeof(k.path));
+	else if (cmd->option == UCMA_QUERY_SERVICE)
+		return query_service(to);
 	else
 		memcpy(to, &k.addr, sizeof(k.addr));
 	return 0;
@@ -198,6 +219,8 @@ static int serve(int fd, uint32_t cmd, const void *in)
 	case RDMA_USER_CM_CMD_INIT_QP_ATTR:
 		memcpy(to, &k.qp_attr, sizeof(k.qp_attr));
 		return 0;
+	case UCMA_CMD_RESOLVE_SERVICE:
+		return resolve_service(in);
 	case RDMA_USER_CM_CMD_QUERY:
 		return query(query_cmd, to);
 	case RDMA_USER_CM_CMD_JOIN_IP_MCAST:

@@ -40,7 +40,10 @@ struct kdev_fake {
 	size_t route_len;
 	struct rdma_ucm_query_addr_resp addr; /* of both options of QUERY */
 	struct ucma_query_path_resp path;
-	struct rdma_ucm_conn_param param; /* of CONNECT or ACCEPT, with @ece */
+	bool knows_services;			 /* Linux 6.18 */
+	struct ucma_service service;		 /* that was asked for */
+	struct ucma_query_service_resp services; /* no records: ENODATA */
+	struct rdma_ucm_conn_param param;	 /* of CONNECT or ACCEPT, with @ece */
 	struct rdma_ucm_ece ece;
 	uint64_t accept_uid;
 	uint8_t reject_reason;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #include <criterion/criterion.h>
+#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <infiniband/ib.h>
@@ -38,11 +39,12 @@ static union {
 	struct ucma_destroy_id destroy_id;
 	struct ucma_join_ip_mcast join_ip_mcast;
 	struct ucma_join_mcast join_mcast;
+	struct ucma_resolve_service resolve_service;
 } last;
 static unsigned int nwrites, interrupted;
 static int answer_errno;
 static bool short_write;
-static unsigned char response[1024];
+static unsigned char response[8192];
 
 ssize_t __real_write(int fd, const void *buf, size_t len);
 ssize_t __wrap_write(int fd, const void *buf, size_t len);
@@ -284,6 +286,37 @@ Test(ucma, query__options_and_rooms)
 	answer_errno = ENOENT;
 	cr_assert_eq(ucma_query_addr(FAKE_FD, 3, &addr), -ENOENT);
 	cr_assert_eq(addr.ibdev_index, UINT32_MAX, "an old kernel says nothing");
+}
+
+/* The bytes, as the header of Linux 6.18 lays them out. */
+Test(ucma, services__framing)
+{
+	struct ucma_service service = { .service_id = 0x1122334455667788, .flags = 1 };
+	struct ucma_query_service_resp resp;
+
+	memcpy(service.name, "name", 5);
+	cr_assert_eq(ucma_resolve_service(FAKE_FD, 3, &service), 0);
+	told(23, 88, 0);
+	cr_assert_eq(last.bytes[8], 3, "the id");
+	cr_assert_eq(last.bytes[16], 0x88, "the service id after a reserved word");
+	cr_assert_eq(memcmp(last.bytes + 24, "name", 5), 0);
+	cr_assert_eq(last.bytes[88], 1, "the flags");
+	response[0] = 1;
+	response[8 + 7] = 4; /* the id, in network order */
+	response[8 + 8 + 15] = 5;
+	response[8 + 24] = 0xff;
+	memcpy(response + 8 + 48, "name", 5);
+	cr_assert_eq(ucma_query_service(FAKE_FD, 3, &resp), 0);
+	told(RDMA_USER_CM_CMD_QUERY, 16, 8 + UCMA_SERVICES_MAX * 176);
+	cr_assert_eq(last.query.cmd.option, 3);
+	cr_assert_eq(resp.num_records, 1);
+	cr_assert_eq(be64toh(resp.records[0].id), 4);
+	cr_assert_eq(resp.records[0].gid[15], 5);
+	cr_assert_eq(be16toh(resp.records[0].pkey), 0xff00);
+	cr_assert_str_eq((const char *)resp.records[0].name, "name");
+	answer_errno = ENODATA;
+	cr_assert_eq(ucma_query_service(FAKE_FD, 3, &resp), -ENODATA);
+	cr_assert_eq(resp.num_records, 0, "nothing of the one before");
 }
 
 Test(ucma, join__by_what_can_say_it)

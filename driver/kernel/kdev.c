@@ -18,6 +18,7 @@
 #include "driver/kernel/kpark.h"
 #include "driver/kernel/kqp.h"
 #include "driver/kernel/kquery.h"
+#include "driver/kernel/kservice.h"
 #include "driver/kernel/ucma.h"
 
 /* Only pumps between the kernel and the core are waited for, never a peer. */
@@ -317,6 +318,16 @@ static int query_path(struct iw_cm_id *id, void *drv, struct iw_cm_path_info *in
 	return kquery_path(drv, info);
 }
 
+static int resolve_service(struct iw_cm_id *id, void *drv, const struct iw_cm_service *service)
+{
+	return kservice_resolve(drv, service);
+}
+
+static int query_service(struct iw_cm_id *id, void *drv, struct iw_cm_service_info *info)
+{
+	return kservice_query(drv, info);
+}
+
 static int set_option(struct iw_cm_id *id, void *drv, int level, int name, const void *val,
 		      size_t len)
 {
@@ -442,6 +453,8 @@ static const struct iw_cm_driver_ops kdev_ops = {
 	.resolve_route = resolve_route,
 	.query = query,
 	.query_path = query_path,
+	.resolve_service = resolve_service,
+	.query_service = query_service,
 	.set_option = set_option,
 	.notify = notify,
 	.init_qp_attr = init_qp_attr,

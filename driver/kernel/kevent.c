@@ -64,6 +64,10 @@ static const struct kevent_rule rules[UCMA_NEVENTS] = {
 					 .failure = -EHOSTUNREACH },
 	[UCMA_EVENT_ADDR_CHANGE] = { .known = true, BOTH(IW_CM_EVENT_ADDR_CHANGE) },
 	[UCMA_EVENT_TIMEWAIT_EXIT] = { .known = true, BOTH(IW_CM_EVENT_TIMEWAIT_EXIT) },
+	[UCMA_EVENT_ADDRINFO_RESOLVED] = { .known = true, BOTH(IW_CM_EVENT_ADDRINFO) },
+	[UCMA_EVENT_ADDRINFO_ERROR] = { .known = true,
+					BOTH(IW_CM_EVENT_ADDRINFO),
+					.failure = -EIO },
 };
 
 static int sane_status(const struct rdma_ucm_event_resp *resp, int failure)

@@ -37,6 +37,13 @@ enum kid_hearing {
 	KID_HEARD_BY_PARK    /* was fetched before the id was parked: end it there */
 };
 
+/* Whether the kernel can look up the services of InfiniBand. */
+enum kid_services {
+	KID_SERVICES_NOT_ASKED,
+	KID_SERVICES_KNOWN,
+	KID_SERVICES_UNKNOWN
+};
+
 /* Of one JOIN. All fields are protected by khandle_lock but the constant ones. */
 struct kmember {
 	/* Constant once the kernel knows the object. */
@@ -87,6 +94,7 @@ struct iw_source {
 	struct iw_lock order;
 	int fd;
 	unsigned int forks;	    /* kfork_count() at opening */
+	enum kid_services services; /* atomic; kservice.c */
 	TAILQ_HEAD(, kid) children; /* oldest first; protected by khandle_lock */
 };
 

@@ -324,6 +324,22 @@ int ucma_query_path(int fd, uint32_t id, struct ucma_query_path_resp *resp)
 	return query(fd, id, RDMA_USER_CM_QUERY_PATH, resp, sizeof(*resp));
 }
 
+int ucma_resolve_service(int fd, uint32_t id, const struct ucma_service *service)
+{
+	struct ucma_resolve_service msg = {
+		UCMA_HEADER(UCMA_CMD_RESOLVE_SERVICE, msg, 0),
+		.cmd = { .id = id, .service = *service },
+	};
+
+	return ucma_write_all(fd, &msg, sizeof(msg));
+}
+
+int ucma_query_service(int fd, uint32_t id, struct ucma_query_service_resp *resp)
+{
+	memset(resp, 0, sizeof(*resp));
+	return query(fd, id, UCMA_QUERY_SERVICE, resp, sizeof(*resp));
+}
+
 int ucma_listen(int fd, uint32_t id, int backlog)
 {
 	struct ucma_listen msg = {

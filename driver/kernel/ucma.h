@@ -52,6 +52,13 @@ int ucma_query_addr(int fd, uint32_t id, struct rdma_ucm_query_addr_resp *resp);
 int ucma_query_gid(int fd, uint32_t id, struct rdma_ucm_query_addr_resp *resp);
 /* num_paths may be more than were written: there is room for UCMA_PATHS_MAX. */
 int ucma_query_path(int fd, uint32_t id, struct ucma_query_path_resp *resp);
+/*
+ * Linux 6.18. Older kernels answer -EINVAL to a command that they do not know, as
+ * those that do answer for an id in the wrong state; see kservice.c.
+ */
+int ucma_resolve_service(int fd, uint32_t id, const struct ucma_service *service);
+/* num_records may be more than were written: there is room for UCMA_SERVICES_MAX. */
+int ucma_query_service(int fd, uint32_t id, struct ucma_query_service_resp *resp);
 int ucma_listen(int fd, uint32_t id, int backlog);
 /* -EINTR: a signal came during the device's own blocking connect; may be repeated. */
 int ucma_connect(int fd, uint32_t id, const struct rdma_ucm_conn_param *param,

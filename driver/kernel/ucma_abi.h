@@ -94,6 +94,59 @@ static_assert(offsetof(struct ucma_query_path_resp, path_data) ==
 		      offsetof(struct rdma_ucm_query_path_resp, path_data),
 	      "a response with room");
 
+/*
+ * Of Linux 6.18; older uapi headers have none of it, so these names are ours. The
+ * kernel does not tell by abi_version whether it knows the commands.
+ */
+#define UCMA_CMD_RESOLVE_SERVICE 23 /* RDMA_USER_CM_CMD_RESOLVE_IB_SERVICE */
+#define UCMA_QUERY_SERVICE 3	    /* RDMA_USER_CM_QUERY_IB_SERVICE */
+#define UCMA_SERVICE_BY_ID 1u	    /* RDMA_USER_CM_IB_SERVICE_FLAG_ID */
+#define UCMA_SERVICE_BY_NAME 2u	    /* RDMA_USER_CM_IB_SERVICE_FLAG_NAME */
+#define UCMA_SERVICE_NAME_SIZE 64
+
+/* What is asked for: the id is in host order, other than in the records. */
+struct ucma_service {
+	__aligned_u64 service_id;
+	uint8_t name[UCMA_SERVICE_NAME_SIZE];
+	uint32_t flags, reserved; /* UCMA_SERVICE_BY_*, one of them */
+};
+
+struct rdma_ucm_resolve_service {
+	uint32_t id, reserved;
+	struct ucma_service service;
+};
+
+/* As the subnet administrator has it: in network order. */
+struct ucma_service_record {
+	__be64 id;
+	uint8_t gid[16];
+	__be16 pkey;
+	uint8_t reserved[2];
+	__be32 lease;
+	uint8_t key[16];
+	uint8_t name[UCMA_SERVICE_NAME_SIZE];
+	uint8_t data_8[16];
+	__be16 data_16[8];
+	__be32 data_32[4];
+	__be64 data_64[2];
+};
+
+#define UCMA_SERVICES_MAX 32
+
+struct ucma_query_service_resp {
+	uint32_t num_records, reserved;
+	struct ucma_service_record records[UCMA_SERVICES_MAX];
+};
+
+UCMA_MESSAGE(resolve_service);
+UCMA_SIZE(resolve_service, 88);
+static_assert(sizeof(struct ucma_service) == 80, "a service");
+static_assert(offsetof(struct rdma_ucm_resolve_service, service) == 8, "the same on 32 bits");
+static_assert(sizeof(struct ucma_service_record) == 176, "a record");
+static_assert(offsetof(struct ucma_service_record, name) == 48, "its name");
+static_assert(offsetof(struct ucma_query_service_resp, records) == 8, "the same on 32 bits");
+static_assert(sizeof(struct ucma_query_service_resp) <= UINT16_MAX, "fits the header's field");
+
 /* Newer kernels number on from here; the uapi header has no names for them. */
 enum ucma_event {
 	UCMA_EVENT_ADDR_RESOLVED,
@@ -112,6 +165,8 @@ enum ucma_event {
 	UCMA_EVENT_MULTICAST_ERROR,
 	UCMA_EVENT_ADDR_CHANGE,
 	UCMA_EVENT_TIMEWAIT_EXIT,
+	UCMA_EVENT_ADDRINFO_RESOLVED,
+	UCMA_EVENT_ADDRINFO_ERROR, /* USER and INTERNAL come from a command that we never give */
 	UCMA_NEVENTS
 };
 
