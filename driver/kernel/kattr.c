@@ -108,6 +108,8 @@ void kattr_path_packed(const struct ib_path_rec_data *from, struct ibv_sa_path_r
 	path->traffic_class = rec.tclass;
 	path->reversible = rec.reversible_numpath >> 7;
 	path->numb_path = rec.reversible_numpath & 0x7f;
+	if (!path->numb_path)
+		path->numb_path = 1; /* the kernel leaves it out; a record is one path */
 	path->pkey = rec.pkey;
 	path->sl = (uint8_t)(be16toh(rec.qosclass_sl) & 0xf);
 	path->mtu_selector = SELECTOR(rec.mtu);

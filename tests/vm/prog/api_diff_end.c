@@ -311,9 +311,9 @@ static void killed_server(void)
 const struct api_case api_end[] = {
 	{ "disconnect_state", disconnect_states, 0, false },
 	{ "disconnect_idle", disconnect_idle, 3, false },
-	{ "disconnect", disconnect_sides, 0, false },
+	{ "disconnect", disconnect_sides, 40, false },
 	{ "disconnect_flush", disconnect_flush, 0, false },
-	{ "destroy_live", destroy_live, 0, false },
+	{ "destroy_live", destroy_live, 40, false },
 	{ "destroy_channel", destroy_channel, 0, false },
 	{ "destroy_listener", destroy_listener, 0, false },
 	{ "destroy_unanswered", destroy_unanswered, 0, false },
