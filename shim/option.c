@@ -81,23 +81,11 @@ static int set_path(struct shim_id *id, const void *val, size_t len)
 		return -EFAULT;
 	if (!cm || !id->id.verbs || id->id.verbs->device->transport_type == IBV_TRANSPORT_IWARP)
 		return -EINVAL;
-	rc = shim_events_promise(id, 1);
+	rc = shim_route_begin(id);
 	if (rc)
 		return rc;
-	if (!shim_id_move(id, SHIM_ADDR_RESOLVED, SHIM_ROUTE_QUERY)) {
-		rc = -EINVAL;
-		goto unpromise;
-	}
 	rc = iw_cm_set_option(cm, RDMA_OPTION_IB, RDMA_OPTION_IB_PATH, val, len);
-	if (rc)
-		goto back;
-	return sync ? shim_complete(id, RDMA_CM_EVENT_ROUTE_RESOLVED) : 0;
-
-back:
-	shim_id_set_state(id, SHIM_ADDR_RESOLVED);
-unpromise:
-	shim_events_unpromise(id, 1);
-	return rc;
+	return shim_route_begun(id, sync, rc);
 }
 
 static int set_option(struct shim_id *id, int level, int name, const void *val, size_t len)

@@ -153,6 +153,27 @@ IW_EXPORT int rdma_resolve_addr(struct rdma_cm_id *id, struct sockaddr *src_addr
 
 /* ---- route */
 
+int shim_route_begin(struct shim_id *id)
+{
+	int rc = shim_events_promise(id, 1);
+
+	if (rc)
+		return rc;
+	if (shim_id_move(id, SHIM_ADDR_RESOLVED, SHIM_ROUTE_QUERY))
+		return 0;
+	shim_events_unpromise(id, 1);
+	return -EINVAL;
+}
+
+int shim_route_begun(struct shim_id *id, bool sync, int rc)
+{
+	if (!rc)
+		return sync ? shim_complete(id, RDMA_CM_EVENT_ROUTE_RESOLVED) : 0;
+	shim_id_set_state(id, SHIM_ADDR_RESOLVED);
+	shim_events_unpromise(id, 1);
+	return rc;
+}
+
 static int resolve_route(struct shim_id *id, int timeout_ms)
 {
 	struct iw_cm_id *cm = shim_id_cm(id);
@@ -161,23 +182,11 @@ static int resolve_route(struct shim_id *id, int timeout_ms)
 
 	if (!timeout_ms || !cm)
 		return -EINVAL;
-	rc = shim_events_promise(id, 1);
+	rc = shim_route_begin(id);
 	if (rc)
 		return rc;
-	if (!shim_id_move(id, SHIM_ADDR_RESOLVED, SHIM_ROUTE_QUERY)) {
-		rc = -EINVAL;
-		goto unpromise;
-	}
 	rc = iw_cm_resolve_route(cm, timeout_ms);
-	if (rc)
-		goto back;
-	return sync ? shim_complete(id, RDMA_CM_EVENT_ROUTE_RESOLVED) : 0;
-
-back:
-	shim_id_set_state(id, SHIM_ADDR_RESOLVED);
-unpromise:
-	shim_events_unpromise(id, 1);
-	return rc;
+	return shim_route_begun(id, sync, rc);
 }
 
 IW_EXPORT int rdma_resolve_route(struct rdma_cm_id *id, int timeout_ms)

@@ -355,6 +355,13 @@ void shim_info_end(struct shim_id *id);
 /* rdma_reject(3) with a reason of the InfiniBand CM; 0: the program wishes it. */
 int shim_reject(struct shim_id *id, const void *private_data, uint8_t len, uint8_t reason);
 
+/* ------------------------------------------------------------- resolve.c */
+
+/* ADDR_RESOLVED -> ROUTE_QUERY, with the one event it will cause. -EINVAL, -ENOMEM. */
+int shim_route_begin(struct shim_id *id);
+/* The driver said @rc to that: back, or on to the event of a @sync id. */
+int shim_route_begun(struct shim_id *id, bool sync, int rc);
+
 /* ---------------------------------------------------------------- path.c */
 
 /* GIDs, P_Key and path records of an id on InfiniBand or RoCE, from @cm; else nothing. */

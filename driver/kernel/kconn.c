@@ -27,7 +27,7 @@ static bool private_data_fits(const struct kid *kid, const void *data, size_t le
 }
 
 static int conn_param(const struct kid *kid, const struct iw_cm_conn_param *from,
-		      struct rdma_ucm_conn_param *to)
+		      struct rdma_ucm_conn_param *to, struct rdma_ucm_ece *ece)
 {
 	if (!from || !private_data_fits(kid, from->private_data, from->private_data_len) ||
 	    from->responder_resources > UINT8_MAX || from->initiator_depth > UINT8_MAX)
@@ -45,13 +45,9 @@ static int conn_param(const struct kid *kid, const struct iw_cm_conn_param *from
 	to->qp_num = from->qp_num;
 	to->qkey = from->qkey;
 	to->valid = 1;
+	ece->vendor_id = from->ece.vendor_id;
+	ece->attr_mod = from->ece.attr_mod;
 	return 0;
-}
-
-static struct rdma_ucm_ece ece_of(const struct iw_cm_conn_param *param)
-{
-	return (struct rdma_ucm_ece){ .vendor_id = param->ece.vendor_id,
-				      .attr_mod = param->ece.attr_mod };
 }
 
 /* ---------------------------------------------------------------- Attempts */
@@ -72,10 +68,9 @@ int kconn_connect(struct kid *kid, const struct iw_cm_conn_param *param)
 	struct rdma_ucm_ece ece;
 	int ret;
 
-	ret = conn_param(kid, param, &uparam);
+	ret = conn_param(kid, param, &uparam, &ece);
 	if (ret)
 		return ret;
-	ece = ece_of(param);
 	kid_attempt(kid, true);
 	ret = ucma_connect(kid->source->fd, kid->kernel_id, &uparam, &ece);
 	return ret ? attempt_failed(kid, ret) : 0;
@@ -87,10 +82,9 @@ int kconn_accept(struct kid *kid, const struct iw_cm_conn_param *param)
 	struct rdma_ucm_ece ece;
 	int ret;
 
-	ret = conn_param(kid, param, &uparam);
+	ret = conn_param(kid, param, &uparam, &ece);
 	if (ret)
 		return ret;
-	ece = ece_of(param);
 	/* Of a datagram's peer nothing is heard after that. */
 	kid_attempt(kid, iw_cm_transport(kid->id) != IW_CM_DATAGRAM);
 	ret = ucma_accept(kid->source->fd, kid->kernel_id, kid->handle, &uparam, &ece);
