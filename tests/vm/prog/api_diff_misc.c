@@ -156,6 +156,31 @@ static int serve_one(void *arg)
 	return rdma_ack_cm_event(ev);
 }
 
+/* Answers the client's end: where that waits for ours, as InfiniBand's does. */
+static int end_too(void *arg)
+{
+	struct server *s = arg;
+	struct rdma_cm_event *ev;
+	bool last;
+
+	while ((ev = next_event(s->ch, PATIENT_MS))) {
+		last = ev->event == RDMA_CM_EVENT_DISCONNECTED;
+		rdma_ack_cm_event(ev);
+		if (last)
+			return rdma_disconnect(s->child);
+	}
+	return -1;
+}
+
+static void end_with_client(struct server *s)
+{
+	static struct task t = { .fn = end_too };
+
+	t.arg = s;
+	if (on_ib())
+		task_start(&t);
+}
+
 static struct rdma_cm_id *sync_client(struct server *s)
 {
 	struct rdma_cm_id *id = new_id(NULL);
@@ -183,6 +208,7 @@ static void sync_connect(void)
 	say_rc(rdma_connect(id, &param), "%s", id->event ? param_text(id->event) : "");
 	need(task_done(&t, PATIENT_MS) && !t.ret);
 	expect(s.ch, RDMA_CM_EVENT_ESTABLISHED);
+	end_with_client(&s);
 	at("disconnect");
 	say_rc(rdma_disconnect(id), "event=%d", id->event ? (int)id->event->event : -1);
 	at("server");
@@ -200,6 +226,7 @@ static void sync_twice(void)
 
 	task_start(&t);
 	need(!rdma_connect(id, &param) && task_done(&t, PATIENT_MS));
+	end_with_client(&s);
 	need(!rdma_disconnect(id));
 	OBSERVE("disconnect", rdma_disconnect(id));
 }
@@ -213,6 +240,7 @@ static void sync_peer_first(void)
 
 	task_start(&t);
 	need(!rdma_connect(id, &param) && task_done(&t, PATIENT_MS));
+	expect(s.ch, RDMA_CM_EVENT_ESTABLISHED);
 	need(!rdma_disconnect(s.child));
 	sleep_ms(QUIET_MS);
 	at("disconnect");
