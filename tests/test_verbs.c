@@ -76,6 +76,18 @@ void ibv_ack_cq_events(struct ibv_cq *event_cq, unsigned int n)
 	acked_cq = event_cq;
 }
 
+/* Nothing is registered here. */
+#undef ibv_reg_mr
+struct ibv_mr *ibv_reg_mr(struct ibv_pd *pd, void *addr, size_t length, int access)
+{
+	return NULL;
+}
+
+int ibv_dereg_mr(struct ibv_mr *region)
+{
+	return 0;
+}
+
 static struct ibv_context context = { .ops = { .post_send = fake_post_send,
 					       .post_recv = fake_post_recv,
 					       .post_srq_recv = fake_post_srq,
@@ -84,7 +96,15 @@ static struct ibv_context context = { .ops = { .post_send = fake_post_send,
 static struct ibv_qp qp = { .context = &context };
 static struct ibv_srq srq = { .context = &context };
 static struct ibv_cq cq = { .context = &context };
-static struct rdma_cm_id id = { .verbs = &context, .qp = &qp, .send_cq = &cq, .recv_cq = &cq };
+static struct ibv_comp_channel channel;
+static struct rdma_cm_id id = {
+	.verbs = &context,
+	.qp = &qp,
+	.send_cq = &cq,
+	.recv_cq = &cq,
+	.send_cq_channel = &channel,
+	.recv_cq_channel = &channel,
+};
 static char buffer[64], tag;
 static struct ibv_mr mr = {
 	.context = &context, .addr = buffer, .length = sizeof(buffer), .lkey = 0x1234
@@ -170,6 +190,51 @@ Test(verbs, post_recv__refuses_what_is_outside)
 	imported.addr = NULL;
 	imported.length = 0;
 	cr_expect_eq(rdma_post_recv(&id, &tag, buffer, sizeof(buffer), &imported), 0);
+}
+
+static void nothing_to_post_to(struct rdma_cm_id *on)
+{
+	struct ibv_sge sge = { .length = 1 };
+
+	cr_expect(rdma_post_recvv(on, &tag, &sge, 1) == -1 && errno == EINVAL);
+	errno = 0;
+	cr_expect(rdma_post_sendv(on, &tag, &sge, 1, 0) == -1 && errno == EINVAL);
+	errno = 0;
+	cr_expect(rdma_post_read(on, &tag, buffer, 1, &mr, 0, 0, 0) == -1 && errno == EINVAL);
+	errno = 0;
+	cr_expect(!rdma_reg_msgs(on, buffer, 1) && errno == EINVAL);
+}
+
+Test(verbs, post__needs_a_qp_and_a_list)
+{
+	struct rdma_cm_id bare = { .verbs = &context };
+
+	nothing_to_post_to(NULL);
+	nothing_to_post_to(&bare);
+	cr_expect(rdma_post_sendv(&id, &tag, NULL, 1, 0) == -1 && errno == EINVAL);
+	errno = 0;
+	cr_expect(rdma_post_recvv(&id, &tag, NULL, 1) == -1 && errno == EINVAL);
+	errno = 0;
+	cr_expect(rdma_post_recvv(&id, &tag, NULL, -1) == -1 && errno == EINVAL);
+	errno = 0;
+	cr_expect(rdma_dereg_mr(NULL) == -1 && errno == EINVAL);
+	cr_expect(!dev.sends && !dev.recvs);
+}
+
+Test(verbs, get_comp__needs_a_queue_and_a_channel)
+{
+	struct rdma_cm_id bare = { .verbs = &context }, no_channel = { .send_cq = &cq };
+	struct ibv_wc wc;
+
+	cr_expect(rdma_get_send_comp(NULL, &wc) == -1 && errno == EINVAL);
+	errno = 0;
+	cr_expect(rdma_get_recv_comp(&bare, &wc) == -1 && errno == EINVAL);
+	errno = 0;
+	cr_expect(rdma_get_send_comp(&id, NULL) == -1 && errno == EINVAL);
+	errno = 0;
+	cr_expect(rdma_get_send_comp(&no_channel, &wc) == -1 && errno == EINVAL);
+	dev.poll_results[dev.polls] = 1; /* what is there needs no channel */
+	cr_expect_eq(rdma_get_send_comp(&no_channel, &wc), 1);
 }
 
 Test(verbs, seterrno__makes_errno_positive)

@@ -5,7 +5,8 @@
  * these in themselves; only the SRQ calls are in the library.
  *
  * Calls that return int give 0, or -1 with errno. The id needs its QP (or SRQ)
- * and its PD. context comes back as the completion's wr_id.
+ * and its PD: without, and for NULL where something is needed, EINVAL. context
+ * comes back as the completion's wr_id.
  */
 #ifndef RDMA_VERBS_H
 #define RDMA_VERBS_H
@@ -53,6 +54,14 @@ void rdma_destroy_srq(struct rdma_cm_id *id);
 
 /* ---- Memory ------------------------------------------------------------ */
 
+static inline int iw_rdma_has_pd(const struct rdma_cm_id *id)
+{
+	if (id && id->pd)
+		return 1;
+	errno = EINVAL;
+	return 0;
+}
+
 /*
  * Registers length bytes at addr: for messages and as the local side of one-sided
  * operations; also for the peer to read; also for the peer to write. NULL and
@@ -60,24 +69,30 @@ void rdma_destroy_srq(struct rdma_cm_id *id);
  */
 static inline struct ibv_mr *rdma_reg_msgs(struct rdma_cm_id *id, void *addr, size_t length)
 {
+	if (!iw_rdma_has_pd(id))
+		return NULL;
 	/* The macro mixes it with flags of another type, which C++ complains about. */
 	return ibv_reg_mr(id->pd, addr, length, (int)IBV_ACCESS_LOCAL_WRITE);
 }
 
 static inline struct ibv_mr *rdma_reg_read(struct rdma_cm_id *id, void *addr, size_t length)
 {
+	if (!iw_rdma_has_pd(id))
+		return NULL;
 	return ibv_reg_mr(id->pd, addr, length, IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_REMOTE_READ);
 }
 
 static inline struct ibv_mr *rdma_reg_write(struct rdma_cm_id *id, void *addr, size_t length)
 {
+	if (!iw_rdma_has_pd(id))
+		return NULL;
 	return ibv_reg_mr(id->pd, addr, length, IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_REMOTE_WRITE);
 }
 
 /* rdma_dereg_mr(3) */
 static inline int rdma_dereg_mr(struct ibv_mr *mr)
 {
-	return rdma_seterrno(ibv_dereg_mr(mr));
+	return rdma_seterrno(mr ? ibv_dereg_mr(mr) : EINVAL);
 }
 
 /* ---- Building blocks of this header; not for programs ------------------- */
@@ -106,10 +121,17 @@ static inline struct ibv_send_wr iw_rdma_send_wr(enum ibv_wr_opcode opcode, void
 	return wr;
 }
 
+static inline int iw_rdma_no_list(const struct ibv_sge *sgl, int nsge)
+{
+	return nsge < 0 || (nsge && !sgl);
+}
+
 static inline int iw_rdma_post(struct rdma_cm_id *id, struct ibv_send_wr *wr)
 {
 	struct ibv_send_wr *bad;
 
+	if (!id || !id->qp || iw_rdma_no_list(wr->sg_list, wr->num_sge))
+		return rdma_seterrno(EINVAL);
 	return rdma_seterrno(ibv_post_send(id->qp, wr, &bad));
 }
 
@@ -132,6 +154,8 @@ static inline int iw_rdma_wait(struct ibv_cq *cq, struct ibv_comp_channel *chann
 	void *event_context;
 	int ret, armed = 0;
 
+	if (!cq || !wc)
+		return rdma_seterrno(EINVAL);
 	for (;;) {
 		ret = ibv_poll_cq(cq, 1, wc);
 		if (ret)
@@ -143,6 +167,8 @@ static inline int iw_rdma_wait(struct ibv_cq *cq, struct ibv_comp_channel *chann
 			armed = 1;
 			continue;
 		}
+		if (!channel)
+			return rdma_seterrno(EINVAL);
 		if (ibv_get_cq_event(channel, &event_cq, &event_context))
 			return -1;
 		ibv_ack_cq_events(event_cq, 1);
@@ -158,6 +184,8 @@ static inline int rdma_post_recvv(struct rdma_cm_id *id, void *context, struct i
 {
 	struct ibv_recv_wr wr, *bad;
 
+	if (!id || (!id->srq && !id->qp) || iw_rdma_no_list(sgl, nsge))
+		return rdma_seterrno(EINVAL);
 	memset(&wr, 0, sizeof(wr));
 	wr.wr_id = (uint64_t)(uintptr_t)context;
 	wr.sg_list = sgl;
@@ -263,12 +291,12 @@ static inline int rdma_post_ud_send(struct rdma_cm_id *id, void *context, void *
  */
 static inline int rdma_get_send_comp(struct rdma_cm_id *id, struct ibv_wc *wc)
 {
-	return iw_rdma_wait(id->send_cq, id->send_cq_channel, wc);
+	return id ? iw_rdma_wait(id->send_cq, id->send_cq_channel, wc) : rdma_seterrno(EINVAL);
 }
 
 static inline int rdma_get_recv_comp(struct rdma_cm_id *id, struct ibv_wc *wc)
 {
-	return iw_rdma_wait(id->recv_cq, id->recv_cq_channel, wc);
+	return id ? iw_rdma_wait(id->recv_cq, id->recv_cq_channel, wc) : rdma_seterrno(EINVAL);
 }
 
 #ifdef __cplusplus
