@@ -148,6 +148,8 @@ Test(soft_mr, reg__bad_arguments, .init = init, .fini = fini)
 		{ 0x1000, 10, 0, IBV_ACCESS_REMOTE_ATOMIC, -EINVAL },
 		{ 0x1000, 10, 0, 1u << 12, -EINVAL },
 		{ 0x1000, 10, 0, 1u << 31, -EINVAL },
+		{ 0, SIZE_MAX, 0, LOCAL, -EFAULT },
+		{ 8, SIZE_MAX - 7, 8, LOCAL, -EFAULT },
 		{ 0x1000, 10, 0, IBV_ACCESS_ON_DEMAND, -EOPNOTSUPP },
 		{ 0x1000, 10, 0, LOCAL, -EFAULT },
 		{ (uintptr_t)memory, SIZE_MAX / 2, 0, LOCAL, -EFAULT },

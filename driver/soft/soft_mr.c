@@ -92,6 +92,9 @@ static bool is_mapped(const void *addr, size_t length)
 	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
 	uintptr_t from = (uintptr_t)addr & ~(page - 1);
 
+	/* The kernel rounds up to pages, and the last one's end is 0. */
+	if (length > UINTPTR_MAX - page - (uintptr_t)addr)
+		return false;
 	return !msync((void *)from, (uintptr_t)addr + length - from, MS_ASYNC) || errno != ENOMEM;
 }
 
