@@ -424,6 +424,8 @@ Test(soft_cm, options__judged, .init = setup)
 	cr_assert_eq(iw_cm_set_option(id, 0, 3, &byte, 1), 0);
 	cr_assert_eq(iw_cm_set_option(id, 0, 4, &byte, 1), -ENOSYS);
 	cr_assert_eq(iw_cm_set_option(id, 1, 1, &byte, 1), -EINVAL);
+	cr_assert_eq(iw_cm_set_option(id, 1, 0, &byte, 1), -ENOSYS);
+	cr_assert_eq(iw_cm_set_option(id, 1, 2, &byte, 1), -ENOSYS);
 	cr_assert_eq(iw_cm_set_option(id, 2, 1, &byte, 1), -ENOSYS);
 	cr_assert_eq(iw_cm_set_option(id, 0, 1, NULL, 4), -EFAULT);
 	cr_assert_eq(iw_cm_set_option(id, 0, 1, (void *)16, 4), -EFAULT);

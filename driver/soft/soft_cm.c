@@ -21,6 +21,7 @@
 enum {
 	OPTION_LEVEL_ID = 0,
 	OPTION_LEVEL_IB = 1,
+	OPTION_IB_PATH = 1,
 };
 enum {
 	OPTION_TOS = 0,
@@ -332,7 +333,7 @@ static int set_option(struct iw_cm_id *id, void *drv, int level, int name, const
 
 	if (ret)
 		return ret;
-	if (level == OPTION_LEVEL_IB)
+	if (level == OPTION_LEVEL_IB && name == OPTION_IB_PATH)
 		return -EINVAL;
 	if (level != OPTION_LEVEL_ID || name < OPTION_TOS || name > OPTION_ACK_TIMEOUT)
 		return -ENOSYS;
