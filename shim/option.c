@@ -94,6 +94,8 @@ static int set_option(struct shim_id *id, int level, int name, const void *val, 
 	struct shim_option option;
 	int rc;
 
+	if (!id->channel) /* which the program destroyed */
+		return -EINVAL;
 	if (level == RDMA_OPTION_IB && name == RDMA_OPTION_IB_PATH)
 		return set_path(id, val, len);
 	rc = check(id, level, name, len);

@@ -270,6 +270,9 @@ static int init_qp_attr(struct shim_id *id, struct ibv_qp_attr *attr, int *mask)
 {
 	if (!attr || !mask || !id->cm || !id->id.verbs || shim_id_state(id) == SHIM_LISTEN)
 		return -EINVAL;
+	/* Of an iWARP id without a connection the kernel takes any number. */
+	if ((unsigned int)attr->qp_state > IBV_QPS_ERR)
+		return -EINVAL;
 	return iw_cm_init_qp_attr(id->cm, attr, mask);
 }
 

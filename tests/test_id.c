@@ -141,6 +141,18 @@ Test(id, set_option__the_driver_judges)
 	util_all_gone();
 }
 
+Test(id, set_option__not_without_a_channel)
+{
+	struct rdma_event_channel *ch = util_channel();
+	struct rdma_cm_id *id = util_id(ch);
+	uint8_t tos = 8;
+
+	rdma_destroy_event_channel(ch);
+	fails_with(EINVAL, rdma_set_option(id, RDMA_OPTION_ID, RDMA_OPTION_ID_TOS, &tos, 1));
+	util_destroy(id);
+	util_all_gone();
+}
+
 static int set_path(struct rdma_cm_id *id, size_t len)
 {
 	struct ibv_path_data path[2] = { { .flags = 0 } };

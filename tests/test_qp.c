@@ -208,6 +208,11 @@ Test(init_qp_attr, order__bound_ids_only)
 	fails_with(EINVAL, rdma_init_qp_attr(ok, &attr, NULL));
 	succeeds(rdma_init_qp_attr(ok, &attr, &mask));
 	cr_assert_eq(mask, 0x29);
+	attr.qp_state = (enum ibv_qp_state)(IBV_QPS_ERR + 1);
+	fails_with(EINVAL, rdma_init_qp_attr(ok, &attr, &mask));
+	attr.qp_state = (enum ibv_qp_state) - 1;
+	fails_with(EINVAL, rdma_init_qp_attr(ok, &attr, &mask));
+	attr.qp_state = IBV_QPS_INIT;
 	fake_fail(FAKE_INIT_QP_ATTR, -EINVAL);
 	fails_with(EINVAL, rdma_init_qp_attr(ok, &attr, &mask));
 	succeeds(rdma_listen(ok, 1));
