@@ -21,6 +21,10 @@
 #include "shim/addrinfo.h"
 #include "shim/export.h"
 
+/* No message carries more private data, and no path has more records (one of each kind: 6). */
+#define CONNECT_MAX UINT8_MAX
+#define ROUTE_MAX (16 * sizeof(struct ibv_path_data))
+
 #define RAI_KNOWN (RAI_PASSIVE | RAI_NUMERICHOST | RAI_NOROUTE | RAI_FAMILY | RAI_SA | RAI_DNS)
 
 static int fail(int err)
@@ -90,6 +94,9 @@ static int check_hints(const struct rdma_addrinfo *hints)
 		return EAI_SOCKTYPE;
 	if (!addr_is_sane(hints->ai_src_addr, hints->ai_src_len) ||
 	    !addr_is_sane(hints->ai_dst_addr, hints->ai_dst_len))
+		return fail(EINVAL);
+	if ((hints->ai_connect && hints->ai_connect_len > CONNECT_MAX) ||
+	    (hints->ai_route && hints->ai_route_len > ROUTE_MAX))
 		return fail(EINVAL);
 	return 0;
 }

@@ -6,16 +6,55 @@
 #include <rdma/rdma_verbs.h>
 #include <stdlib.h>
 
+#include "shim/addr.h"
 #include "shim/shim.h"
 
 /* What one step of an active endpoint may take; rdma_create_ep(3) has no say. */
 #define STEP_MS 2000
 
+/*
+ * Programs that fill one in by hand may leave the length 0: it goes by the family
+ * then, as everywhere. One that is too short for that is wrong about something.
+ */
+static bool is_cut_off(const struct sockaddr *addr, socklen_t len)
+{
+	if (!addr || !len)
+		return false;
+	return len < sizeof(addr->sa_family) ||
+	       (shim_addr_known(addr) && len < shim_addr_size(addr));
+}
+
+/* Whether a QP of that type can belong to an id of that port space; 0: the usual one. */
+static bool type_fits(int type, int port_space)
+{
+	const bool datagram = port_space == RDMA_PS_UDP || port_space == RDMA_PS_IPOIB;
+
+	switch (type) {
+	case 0:
+		return true;
+	case IBV_QPT_UD:
+		return datagram || port_space == RDMA_PS_IB;
+	case IBV_QPT_RC:
+	case IBV_QPT_UC:
+	case IBV_QPT_XRC_SEND:
+	case IBV_QPT_XRC_RECV:
+	case IBV_QPT_DRIVER:
+		return !datagram;
+	default:
+		return false;
+	}
+}
+
 static int check_info(const struct rdma_addrinfo *info)
 {
 	if (info->ai_connect_len && !info->ai_connect)
 		return -EINVAL;
-	return info->ai_route_len && !info->ai_route ? -EINVAL : 0;
+	if (info->ai_route_len && !info->ai_route)
+		return -EINVAL;
+	if (is_cut_off(info->ai_src_addr, info->ai_src_len) ||
+	    is_cut_off(info->ai_dst_addr, info->ai_dst_len))
+		return -EINVAL;
+	return type_fits(info->ai_qp_type, info->ai_port_space) ? 0 : -EINVAL;
 }
 
 /* What the endpoint brings to later calls, if anything. */

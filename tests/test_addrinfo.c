@@ -204,6 +204,26 @@ Test(addrinfo, get__a_hinted_gid)
 	rdma_freeaddrinfo(rai);
 }
 
+Test(addrinfo, get__refuses_more_than_anything_carries)
+{
+	static char bytes[4096];
+	struct rdma_addrinfo hints = { .ai_connect = bytes, .ai_connect_len = 256 };
+	struct rdma_addrinfo *rai = NULL;
+
+	cr_expect_eq(rdma_getaddrinfo(NULL, NULL, &hints, &rai), -1);
+	cr_expect_eq(errno, EINVAL);
+	hints.ai_connect_len = 255;
+	hints.ai_route = bytes;
+	hints.ai_route_len = sizeof(bytes);
+	errno = 0;
+	cr_expect_eq(rdma_getaddrinfo("192.0.2.1", NULL, &hints, &rai), -1);
+	cr_expect_eq(errno, EINVAL);
+	hints.ai_route_len = 0;
+	rai = get("192.0.2.1", NULL, &hints);
+	cr_expect_eq(rai->ai_connect_len, 255);
+	rdma_freeaddrinfo(rai);
+}
+
 Test(addrinfo, get__refuses_hinted_addresses_of_a_mad_length)
 {
 	struct sockaddr_storage addr = { .ss_family = AF_INET };

@@ -130,6 +130,53 @@ Test(endpoint, create__bad_arguments)
 	util_all_gone();
 }
 
+Test(endpoint, create__addresses_that_are_cut_off)
+{
+	const socklen_t lens[] = { 1, 2, sizeof(here) - 1 };
+	struct rdma_addrinfo rai;
+	struct rdma_cm_id *id;
+
+	for (size_t i = 0; i < IW_ARRAY_SIZE(lens); i++) {
+		rai = info(false);
+		rai.ai_dst_len = lens[i];
+		fails_with(EINVAL, rdma_create_ep(&id, &rai, NULL, NULL));
+		rai = info(true);
+		rai.ai_src_len = lens[i];
+		fails_with(EINVAL, rdma_create_ep(&id, &rai, NULL, NULL));
+	}
+	rai = info(false);
+	rai.ai_dst_len = 0; /* not filled in: the family tells */
+	succeeds(rdma_create_ep(&id, &rai, NULL, NULL));
+	rdma_destroy_ep(id);
+	util_all_gone();
+}
+
+Test(endpoint, create__types_that_do_not_fit)
+{
+	static const struct {
+		int type, ps;
+	} cases[] = {
+		{ 1, RDMA_PS_TCP },
+		{ 77, RDMA_PS_IB },
+		{ -1, RDMA_PS_TCP },
+		{ IBV_QPT_UD, RDMA_PS_TCP },
+		{ IBV_QPT_RC, RDMA_PS_UDP },
+		{ IBV_QPT_RC, RDMA_PS_IPOIB },
+		{ IBV_QPT_RAW_PACKET, RDMA_PS_IB },
+	};
+	struct rdma_cm_id *id;
+
+	for (size_t i = 0; i < IW_ARRAY_SIZE(cases); i++)
+		for (int passive = 0; passive < 2; passive++) {
+			struct rdma_addrinfo rai = info(passive);
+
+			rai.ai_qp_type = cases[i].type;
+			rai.ai_port_space = cases[i].ps;
+			fails_with(EINVAL, rdma_create_ep(&id, &rai, NULL, NULL));
+		}
+	util_all_gone();
+}
+
 Test(endpoint, create__each_step_may_fail)
 {
 	const enum fake_op ops[] = { FAKE_RESOLVE_ADDR, FAKE_ADDR_EVENT, FAKE_RESOLVE_ROUTE,
