@@ -51,21 +51,40 @@ static int limit_resources(struct iw_cm_conn_param *param, const struct shim_dev
 	return rc ? rc : limit(&param->initiator_depth, device->max_initiator_depth);
 }
 
-/* InfiniBand's limits differ by message: the kernel knows them. */
-static size_t private_room(const struct shim_id *id)
+/*
+ * What InfiniBand's answers carry: REP, REJ and SIDR_REP (IBTA volume 1, 12.6 and
+ * 12.11). The kernel takes one that is too long for the end of the request, so it
+ * must not see it. With a REQ it only refuses, and knows how much it needs itself.
+ */
+enum {
+	PRIVATE_REP = 196,
+	PRIVATE_REJ = 148,
+	PRIVATE_SIDR_REP = 136,
+};
+
+static size_t request_room(const struct shim_id *id)
 {
 	return shim_is_iwarp(id) ? SHIM_PRIVATE_DATA_SENT : SHIM_PRIVATE_DATA_MAX;
 }
 
-/* Before anything else, so that the id can still be connected or answered. */
-static int check_private(const struct shim_id *id, const void *data, uint8_t len)
+static size_t answer_room(const struct shim_id *id, bool reject)
 {
-	return len > private_room(id) || (len && !data) ? -EINVAL : 0;
+	if (shim_is_iwarp(id))
+		return SHIM_PRIVATE_DATA_SENT;
+	if (shim_is_datagram(id))
+		return PRIVATE_SIDR_REP;
+	return reject ? PRIVATE_REJ : PRIVATE_REP;
 }
 
-static int check_param(const struct shim_id *id, const struct rdma_conn_param *param)
+/* Before anything else, so that the id can still be connected or answered. */
+static int check_private(size_t room, const void *data, uint8_t len)
 {
-	return param ? check_private(id, param->private_data, param->private_data_len) : 0;
+	return len > room || (len && !data) ? -EINVAL : 0;
+}
+
+static int check_param(size_t room, const struct rdma_conn_param *param)
+{
+	return param ? check_private(room, param->private_data, param->private_data_len) : 0;
 }
 
 /* Somebody's QP gets connected: the id's, or the one that the parameters name. */
@@ -84,7 +103,7 @@ static int put_before(const struct shim_id *id, struct iw_cm_conn_param *out,
 
 	if (!ep || !ep->connect_len)
 		return 0;
-	if (ep->connect_len + (size_t)out->private_data_len > private_room(id))
+	if (ep->connect_len + (size_t)out->private_data_len > request_room(id))
 		return -EINVAL;
 	memcpy(data, ep->connect, ep->connect_len);
 	if (out->private_data_len)
@@ -97,7 +116,7 @@ static int put_before(const struct shim_id *id, struct iw_cm_conn_param *out,
 static int connect_param(struct shim_id *id, const struct rdma_conn_param *param,
 			 struct iw_cm_conn_param *out)
 {
-	int rc = check_param(id, param);
+	int rc = check_param(request_room(id), param);
 
 	if (rc)
 		return rc;
@@ -230,7 +249,7 @@ static bool is_child(const struct shim_id *id)
 static int accept_param(struct shim_id *id, const struct rdma_conn_param *param,
 			struct iw_cm_conn_param *out)
 {
-	int rc = check_param(id, param);
+	int rc = check_param(answer_room(id, false), param);
 
 	if (rc)
 		return rc;
@@ -298,7 +317,7 @@ int shim_reject(struct shim_id *id, const void *private_data, uint8_t len, uint8
 		return -EINVAL;
 	if (!id->cm)
 		return -EINVAL;
-	rc = check_private(id, private_data, len);
+	rc = check_private(answer_room(id, true), private_data, len);
 	if (rc)
 		return rc;
 	return iw_cm_reject(id->cm, private_data, len, shim_is_iwarp(id) ? 0 : reason);

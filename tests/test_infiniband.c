@@ -436,6 +436,50 @@ IbTest(datagram, reject__tells_the_reason)
 	util_end_pair(&p);
 }
 
+/* ---- private data: what is too long costs nothing, and the most is sent */
+
+static const char data[255];
+
+static int accept_with(struct rdma_cm_id *id, uint8_t len)
+{
+	struct rdma_conn_param param = { .private_data = data, .private_data_len = len };
+
+	return rdma_accept(id, &param);
+}
+
+IbTest(private, accept__fits_a_rep)
+{
+	struct pair p = util_request();
+
+	fails_with(EINVAL, accept_with(p.child, 197));
+	fails_with(EINVAL, accept_with(p.child, 255));
+	fails_with(EINVAL, rdma_reject(p.child, data, 149));
+	fails_with(EINVAL, rdma_reject(p.child, data, 255));
+	cr_assert_eq(fake_calls(FAKE_ACCEPT) + fake_calls(FAKE_REJECT), 0);
+	succeeds(accept_with(p.child, 196));
+	util_end_pair(&p);
+}
+
+IbTest(private, reject__fits_a_rej)
+{
+	struct pair p = util_request();
+
+	fails_with(EINVAL, rdma_reject(p.child, data, 149));
+	succeeds(rdma_reject(p.child, data, 148));
+	util_end_pair(&p);
+}
+
+IbTest(private, datagrams__fit_a_sidr_rep)
+{
+	struct pair p = datagram_request();
+
+	datagram_qp(p.child);
+	fails_with(EINVAL, accept_with(p.child, 137));
+	fails_with(EINVAL, rdma_reject(p.child, data, 137));
+	succeeds(accept_with(p.child, 136));
+	util_end_pair(&p);
+}
+
 IbTest(datagram, connect__without_anything)
 {
 	struct rdma_event_channel *ch = util_channel();
