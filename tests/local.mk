@@ -4,6 +4,7 @@ include tests/vm.mk
 include tests/driver-vm.mk
 include tests/api.mk
 include tests/soft-stress.mk
+include tests/soft-bad.mk
 include tests/soft-progs.mk
 include tests/hostile.mk
 include tests/soft-faults.mk

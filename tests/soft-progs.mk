@@ -4,7 +4,7 @@ EXTRA_DIST += tests/soft/lib.sh tests/soft/clients.sh tests/soft/more.sh tests/s
 
 # Each is run, whatever the others say.
 check-soft: librdmacm.la private/libibverbs.so.1 tools/iwshim check-progs
-	@rc=0; for script in clients more endurance; do \
+	@rc=0; for script in clients more bad_input endurance; do \
 		bash $(top_srcdir)/tests/soft/$$script.sh -b . || rc=1; \
 	done; exit $$rc
 .PHONY: check-soft
