@@ -221,6 +221,7 @@ static pid_t victim_client(__be16 port)
 	ch = new_channel();
 	id = new_client(ch, WITH_QP, port);
 	need(!rdma_connect(id, &param));
+	event_text(ch, PATIENT_MS); /* InfiniBand's client answers the response in here */
 	pause();
 	_exit(0);
 }
