@@ -435,9 +435,9 @@ int iw_cm_child_new(struct iw_cm_id *listener, void *drv, struct iw_cm_id **chil
 
 /*
  * Reports an event. Any thread, no lock of the core held; the driver holds its
- * DRIVER reference on @id. The private data of a request, a response or a reply
- * is copied, that of others dropped (iWARP has none with ESTABLISHED). May run
- * the handler.
+ * DRIVER reference on @id. The private data of a request, a response, a reply or
+ * ESTABLISHED (iWARP has none) is copied, that of others dropped. May run the
+ * handler.
  * 0: taken. -ESHUTDOWN: the id is being destroyed; -EBUSY: an event of this
  * kind is already waiting (DEVICE_GONE: has been posted before; MULTICAST: two
  * of this membership are); -ENOENT: no such membership; -EINVAL: unknown type,

@@ -56,6 +56,8 @@ static size_t data_room(const struct iw_id *id, const struct iw_record *rec)
 
 	if (!rec->data || (other != rec && other->data == rec->data && other->waiting))
 		return 0;
+	if (id->request.data && rec != &id->request && !id->accepting)
+		return 0;
 	return IW_CM_PRIVATE_DATA_MAX;
 }
 

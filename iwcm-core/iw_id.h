@@ -122,9 +122,10 @@ struct iw_id {
 
 	/*
 	 * What the records keep that have more to say: of an active id the Reply and
-	 * InfiniBand's response, which share the private data (whoever waits first
-	 * has it: no peer says something after its response); of a child the request,
-	 * and ESTABLISHED, the peer's first FPDU, which has none.
+	 * InfiniBand's response, of a child the request and ESTABLISHED. Two share the
+	 * private data. Whoever waits first has it: no peer says something after its
+	 * response, and the outcome of an accept (a refusal, on InfiniBand) comes when
+	 * the request has been handed out.
 	 */
 	struct iw_cm_conn_param params[2];
 	uint8_t private_data[IW_CM_PRIVATE_DATA_MAX];

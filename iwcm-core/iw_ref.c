@@ -35,9 +35,7 @@ static void records_init(struct iw_id *id, bool child)
 
 	first->param = &id->params[0];
 	second->param = &id->params[1];
-	second->data = id->private_data;
-	if (!child)
-		first->data = id->private_data;
+	first->data = second->data = id->private_data;
 }
 
 struct iw_id *iw_id_new(const struct iw_cm_driver_ops *ops, bool child)

@@ -108,6 +108,22 @@ Test(iw_ib, accept__failure_afterwards_is_reported)
 	finish(&stage, qp);
 }
 
+/* The active side refuses what we accepted, and says why. */
+Test(iw_ib, accept__refused_afterwards_with_private_data)
+{
+	const struct iw_cm_event ev = {
+		.type = IW_CM_EVENT_ESTABLISHED,
+		.status = -ECONNREFUSED,
+		.param = { .private_data = "why", .private_data_len = 3 },
+	};
+	struct stage stage = ib(S_ACCEPTED);
+
+	cr_assert_eq(iw_cm_post(stage.c->id, &ev), 0);
+	cr_assert_eq(stage.c->events[0].param.private_data_len, 3);
+	cr_assert_arr_eq(stage.c->events[0].data, "why", 3);
+	finish(&stage, NULL);
+}
+
 /* ------------------------------------------------- cancelling, unexpected */
 
 static void respond_inside(struct iw_cm_id *id, int arg)
