@@ -83,9 +83,9 @@ static int check_hints(const struct rdma_addrinfo *hints)
 		return EAI_BADFLAGS;
 	}
 	/*
-	 * A subnet administrator is asked through an id, and by a command that
-	 * kernels before 6.18 have not and no driver of ours has: also with
-	 * RAI_DNS or a node, which rdma_resolve_addrinfo(3) rules out.
+	 * A subnet administrator is asked through an id, which there is in
+	 * rdma_resolve_addrinfo(3) alone: also with RAI_DNS or a node, which that
+	 * rules out.
 	 */
 	if (hints->ai_flags & RAI_SA)
 		return fail(EOPNOTSUPP);

@@ -328,6 +328,17 @@ static void on_route(struct shim_id *id, struct iw_cm_id *cm, const struct iw_cm
 		    &out);
 }
 
+/* No state: the result is the program's to take. */
+static void on_addrinfo(struct shim_id *id, struct iw_cm_id *cm, const struct iw_cm_event *ev)
+{
+	struct iw_cm_event out = { .type = ev->type, .status = ev->status };
+
+	if (!shim_info_answer(id, cm, &out.status) || out.status == -ESHUTDOWN)
+		return;
+	queue_plain(id, out.status ? RDMA_CM_EVENT_ADDRINFO_ERROR : RDMA_CM_EVENT_ADDRINFO_RESOLVED,
+		    &out);
+}
+
 static enum rdma_cm_event_type failure_type(int status)
 {
 	switch (status) {
@@ -447,6 +458,9 @@ int shim_handler(struct iw_cm_id *cm, const struct iw_cm_event *ev)
 		break;
 	case IW_CM_EVENT_ROUTE:
 		on_route(id, cm, ev);
+		break;
+	case IW_CM_EVENT_ADDRINFO:
+		on_addrinfo(id, cm, ev);
 		break;
 	case IW_CM_EVENT_CONNECT_RESPONSE:
 		on_response(id, ev);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * rdma_resolve_addrinfo(3): rdma_getaddrinfo(3) on a thread of its own, and the
- * events that no driver knows of: its outcome and rdma_write_cm_event(3).
+ * rdma_resolve_addrinfo(3): rdma_getaddrinfo(3) on a thread of its own, or with
+ * RAI_SA the driver's look-up of a service (service.c); and the events that no
+ * driver knows of: the thread's outcome and rdma_write_cm_event(3).
  *
  * getaddrinfo(3) can hang for as long as a name server likes and cannot be
  * cancelled. So the thread owns its job together with the id, whose destroy
@@ -9,6 +10,7 @@
  * has no such thread, and no use of such an id (EACCES).
  */
 #include "shim/addrinfo.h"
+#include "shim/service.h"
 #include "shim/shim.h"
 
 #include <netdb.h>
@@ -16,13 +18,14 @@
 
 /*
  * @lock protects: id, result; held over the queueing of the event, so that
- * the id stays; taken around the id's locks. Constant: what is asked.
+ * the id stays; taken around the id's locks. Constant: what is asked, and whom.
  */
 struct shim_info_job {
 	struct iw_lock lock;
 	struct shim_id *id; /* NULL: wants it no more */
-	unsigned int refs;  /* atomic; the id's, the thread's, and that of a query */
+	unsigned int refs;  /* atomic; the id's, the thread's, and that of a query or an event */
 	bool done;	    /* atomic; before the event */
+	bool of_driver;	    /* RAI_SA: no thread, the driver tells the outcome */
 	char *node, *service;
 	struct rdma_addrinfo *hints;
 	struct rdma_addrinfo *result; /* NULL: failed, taken, or not there yet */
@@ -80,7 +83,7 @@ static int job_new(struct shim_id *id, const char *node, const char *service,
 		return -ENOMEM;
 	iw_lock_init(&job->lock);
 	job->id = id;
-	job->refs = 2;
+	job->refs = 1;
 	rc = dup_text(&job->node, node);
 	if (!rc)
 		rc = dup_text(&job->service, service);
@@ -128,12 +131,19 @@ static int errno_of(int ret)
 	}
 }
 
+/* Before the event that tells of it. */
+static void job_finish(struct shim_info_job *job, struct rdma_addrinfo *result)
+{
+	iw_assert_held(&job->lock);
+	job->result = result;
+	__atomic_store_n(&job->done, true, __ATOMIC_RELEASE);
+}
+
 /* What was found belongs to the job, if anybody still wants it. */
 static void job_end(struct shim_info_job *job, struct rdma_addrinfo *result, int status)
 {
 	iw_lock(&job->lock);
-	job->result = result;
-	__atomic_store_n(&job->done, true, __ATOMIC_RELEASE);
+	job_finish(job, result);
 	if (job->id &&
 	    shim_event_own(job->id,
 			   status ? RDMA_CM_EVENT_ADDRINFO_ERROR : RDMA_CM_EVENT_ADDRINFO_RESOLVED,
@@ -179,14 +189,26 @@ static void give_back(struct shim_id *id, struct shim_info_job *old)
 	iw_unlock(&id->lock);
 }
 
-static int start(struct shim_id *id, struct shim_info_job *job)
+static int start_thread(struct shim_info_job *job)
+{
+	int rc;
+
+	__atomic_add_fetch(&job->refs, 1, __ATOMIC_RELAXED);
+	rc = iw_thread_start(run, job, "iwshim-names");
+	if (rc)
+		job_put(job);
+	return rc;
+}
+
+/* @service: what the driver is to look up; NULL: it is the thread's to find out. */
+static int start(struct shim_id *id, struct shim_info_job *job, const struct iw_cm_service *service)
 {
 	struct shim_info_job *old;
 	int rc = claim(id, job, &old);
 
 	if (rc)
 		return rc;
-	rc = iw_thread_start(run, job, "iwshim-names");
+	rc = service ? iw_cm_resolve_service(shim_id_cm(id), service) : start_thread(job);
 	if (rc)
 		give_back(id, old);
 	else
@@ -197,37 +219,74 @@ static int start(struct shim_id *id, struct shim_info_job *job)
 static int check(struct shim_id *id, const char *node, const char *service,
 		 const struct rdma_addrinfo *hints)
 {
+	struct rdma_addrinfo rest;
+
 	if (!id->channel || (!node && !service && !hints))
 		return -EINVAL;
+	if (hints) {
+		rest = *hints;
+		rest.ai_flags &= ~RAI_SA; /* there is an id to ask through */
+		hints = &rest;
+	}
 	errno = 0;
 	return errno_of(shim_addrinfo_check(hints));
 }
 
-static int resolve(struct shim_id *id, const char *node, const char *service,
-		   const struct rdma_addrinfo *hints)
+/* Starts @job, which is the id's then, or gone. */
+static int launch(struct shim_id *id, struct shim_info_job *job,
+		  const struct iw_cm_service *service)
 {
 	const bool sync = id->sync;
-	struct shim_info_job *job;
-	int rc = check(id, node, service, hints);
+	int rc = shim_events_promise(id, 1);
 
 	if (rc)
-		return rc;
-	rc = job_new(id, node, service, hints, &job);
-	if (rc)
-		return rc;
-	rc = shim_events_promise(id, 1);
-	if (rc)
-		goto free_job;
-	rc = start(id, job);
+		goto put_job;
+	rc = start(id, job, service);
 	if (rc)
 		goto unpromise;
 	return sync ? shim_complete(id, RDMA_CM_EVENT_ADDRINFO_RESOLVED) : 0;
 
 unpromise:
 	shim_events_unpromise(id, 1);
-free_job:
-	job_free(job);
+put_job:
+	job_put(job);
 	return rc;
+}
+
+/* RAI_SA. What the hints leave open the id knows. */
+static int resolve_service(struct shim_id *id, const char *node, const char *text,
+			   const struct rdma_addrinfo *hints)
+{
+	struct iw_cm_service service;
+	struct shim_info_job *job;
+	int rc = shim_service_read(node, text, hints->ai_flags, &service);
+
+	if (!rc)
+		rc = shim_service_port(id);
+	if (!rc)
+		rc = job_new(id, NULL, NULL, hints, &job);
+	if (rc)
+		return rc;
+	job->of_driver = true;
+	if (!job->hints->ai_qp_type)
+		job->hints->ai_qp_type = (int)id->id.qp_type;
+	if (!job->hints->ai_port_space)
+		job->hints->ai_port_space = (int)id->id.ps;
+	return launch(id, job, &service);
+}
+
+static int resolve(struct shim_id *id, const char *node, const char *service,
+		   const struct rdma_addrinfo *hints)
+{
+	struct shim_info_job *job;
+	int rc = check(id, node, service, hints);
+
+	if (rc)
+		return rc;
+	if (hints && hints->ai_flags & RAI_SA)
+		return resolve_service(id, node, service, hints);
+	rc = job_new(id, node, service, hints, &job);
+	return rc ? rc : launch(id, job, NULL);
 }
 
 IW_EXPORT int rdma_resolve_addrinfo(struct rdma_cm_id *id, const char *node, const char *service,
@@ -252,6 +311,37 @@ static struct shim_info_job *job_over(struct shim_id *id)
 		__atomic_add_fetch(&job->refs, 1, __ATOMIC_RELAXED);
 	iw_unlock(&id->lock);
 	return job;
+}
+
+/* With a reference, if the driver has it and has not told the outcome yet. */
+static struct shim_info_job *job_of_driver(struct shim_id *id)
+{
+	struct shim_info_job *job;
+
+	iw_lock(&id->lock);
+	job = id->info;
+	if (job && (!job->of_driver || job_is_done(job)))
+		job = NULL;
+	if (job)
+		__atomic_add_fetch(&job->refs, 1, __ATOMIC_RELAXED);
+	iw_unlock(&id->lock);
+	return job;
+}
+
+bool shim_info_answer(struct shim_id *id, struct iw_cm_id *cm, int *status)
+{
+	struct shim_info_job *job = job_of_driver(id);
+	struct rdma_addrinfo *result = NULL;
+
+	if (!job)
+		return false;
+	if (!*status)
+		*status = shim_service_list(cm, job->hints, &result);
+	iw_lock(&job->lock);
+	job_finish(job, result);
+	iw_unlock(&job->lock);
+	job_put(job);
+	return true;
 }
 
 /* The job stays the id's: its thread may still be about to tell. */
@@ -294,7 +384,13 @@ void shim_info_end(struct shim_id *id)
 
 /* ---- events of the program's own */
 
-/* RDMA_CM_EVENT_INTERNAL is for the library, which has no need of it here. */
+/*
+ * Linux 6.18 has a command for this (WRITE_CM_EVENT), which sends the event through
+ * the kernel's queue of the id. Ours stays in the process on every kernel: the
+ * order of a channel's events is this library's own, an id may have no kernel file
+ * at all, and one behaviour serves kernels and the software device alike.
+ * RDMA_CM_EVENT_INTERNAL is for the library, which has no need of it here.
+ */
 IW_EXPORT int rdma_write_cm_event(struct rdma_cm_id *id, enum rdma_cm_event_type event, int status,
 				  uint64_t arg)
 {

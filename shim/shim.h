@@ -349,6 +349,12 @@ void shim_members_free(struct shim_id *id);
 
 /* Gives up what rdma_resolve_addrinfo(3) began; afterwards it touches the id no more. */
 void shim_info_end(struct shim_id *id);
+/*
+ * ADDRINFO from the driver below, @cm, in its handler: keeps the result for
+ * rdma_query_addrinfo(3) and turns @status into that of the program's event.
+ * False: nobody has asked.
+ */
+bool shim_info_answer(struct shim_id *id, struct iw_cm_id *cm, int *status);
 
 /* ------------------------------------------------------------- connect.c */
 

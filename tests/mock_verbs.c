@@ -373,6 +373,24 @@ int ibv_query_device(struct ibv_context *context, struct ibv_device_attr *attr)
 	return error;
 }
 
+static uint8_t link_layer = IBV_LINK_LAYER_INFINIBAND;
+
+void mock_verbs_link_layer(uint8_t layer)
+{
+	link_layer = layer;
+}
+
+/* <infiniband/verbs.h> calls it so where a context has no op for it. */
+int(ibv_query_port)(struct ibv_context *context, uint8_t port, struct _compat_ibv_port_attr *attr)
+{
+	struct ibv_port_attr *whole = (struct ibv_port_attr *)attr;
+	int error = called(MOCK_QUERY_PORT);
+
+	whole->state = port == 1 ? IBV_PORT_ACTIVE : IBV_PORT_NOP;
+	whole->link_layer = link_layer;
+	return error;
+}
+
 struct ibv_pd *ibv_alloc_pd(struct ibv_context *context)
 {
 	struct object *o;

@@ -30,6 +30,7 @@ enum mock_call {
 	MOCK_CREATE_SRQ_EX,
 	MOCK_ATTACH_MCAST,
 	MOCK_DETACH_MCAST,
+	MOCK_QUERY_PORT,
 	MOCK_NCALLS
 };
 
@@ -41,6 +42,8 @@ unsigned int mock_verbs_calls(enum mock_call call);
 void mock_verbs_plug(int device, bool there);
 /* What the device says that it speaks; IBV_TRANSPORT_IWARP until told. */
 void mock_verbs_transport(int device, enum ibv_transport_type type);
+/* The link layer of all ports: InfiniBand's until told. */
+void mock_verbs_link_layer(uint8_t layer);
 /* Whether libibverbs tells indices (-1 otherwise, as for old kernels). */
 void mock_verbs_indices(bool known);
 

@@ -5,7 +5,10 @@ tests_test_choose_SOURCES = tests/test_choose.c
 tests_test_choose_CFLAGS = $(SHIM_TEST_CFLAGS)
 tests_test_choose_LDADD = $(SHIM_TEST_LIBS)
 
-IW_TESTS += tests/test_resolve_info tests/test_multicast
+IW_TESTS += tests/test_resolve_info tests/test_multicast tests/test_service
+tests_test_service_SOURCES = tests/test_service.c
+tests_test_service_CFLAGS = $(SHIM_TEST_CFLAGS)
+tests_test_service_LDADD = $(SHIM_TEST_LIBS)
 tests_test_multicast_SOURCES = tests/test_multicast.c
 tests_test_multicast_CFLAGS = $(SHIM_TEST_CFLAGS)
 tests_test_multicast_LDADD = $(SHIM_TEST_LIBS)

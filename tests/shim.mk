@@ -1,5 +1,5 @@
 # The shim over a driver in memory, with verbs and netlink replaced by mocks.
-SHIM_TEST_BASE = tests/shim_fake.c tests/shim_fake.h tests/shim_fake_ops.c tests/shim_fake_net.h tests/shim_fake_soft.c \
+SHIM_TEST_BASE = tests/shim_fake.c tests/shim_fake.h tests/shim_fake_ops.c tests/shim_fake_net.h tests/shim_fake_soft.c tests/shim_fake_service.c \
 	tests/shim_util.c tests/shim_util.h \
 	tests/mock_verbs.c tests/mock_verbs.h tests/mock_netlink.c tests/mock_netlink.h
 SHIM_TEST_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS) $(VERBS_CFLAGS)

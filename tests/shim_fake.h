@@ -48,10 +48,13 @@ enum fake_op {
 	FAKE_ESTABLISH,
 	FAKE_JOIN,
 	FAKE_LEAVE,
+	FAKE_RESOLVE_SERVICE,
+	FAKE_QUERY_SERVICE,
 	/* Not ops but outcomes: the status of the event, once. */
 	FAKE_ADDR_EVENT,
 	FAKE_ROUTE_EVENT,
 	FAKE_JOIN_EVENT,
+	FAKE_SERVICE_EVENT,
 	FAKE_NOPS
 };
 
@@ -90,6 +93,13 @@ struct sockaddr_storage fake_addr_ib(int device, uint16_t port);
 struct iw_cm_join fake_last_join(void);
 struct iw_cm_event fake_joined(int status);
 #define FAKE_MLID 0xc001
+/*
+ * What the subnet administrator knows: @n records, of the GIDs of fake_addr6() and
+ * of service FAKE_SERVICE + i; those with an even number have the name "fake".
+ */
+void fake_services(unsigned int n);
+/* That was asked for last. */
+struct iw_cm_service fake_last_service(void);
 /* IB_CM_REJ_CONSUMER_DEFINED. */
 #define FAKE_REASON 28
 /* The states that QPs were moved to since the last call, a bit each. */

@@ -58,6 +58,10 @@ extern bool fake_holding;
 
 extern const struct iw_cm_driver_ops fake_ops;
 
+/* shim_fake_service.c */
+int fake_resolve_service(struct iw_cm_id *cm, void *drv, const struct iw_cm_service *service);
+int fake_query_service(struct iw_cm_id *cm, void *drv, struct iw_cm_service_info *info);
+
 /* The driver as the registry has it, and its parts. */
 int fake_source_open(struct iw_source **source, int *fd);
 int fake_source_pump(struct iw_source *s);
