@@ -448,8 +448,9 @@ void rdma_freeaddrinfo(struct rdma_addrinfo *res);
 /*
  * RDMACM_1.4. Event ADDRINFO_RESOLVED or ADDRINFO_ERROR: rdma_getaddrinfo()
  * without blocking, one at a time for an id (EBUSY). The status of a failure is a
- * negative errno (ENOENT: no such name or service). EOPNOTSUPP for RAI_SA.
- * rdma_resolve_addrinfo(3)
+ * negative errno (ENOENT: no such name or service). RAI_SA: service is a number or a
+ * name, id is bound to an InfiniBand port (EINVAL; EOPNOTSUPP for other devices and
+ * before Linux 6.18). rdma_resolve_addrinfo(3)
  */
 int rdma_resolve_addrinfo(struct rdma_cm_id *id, const char *node, const char *service,
 			  const struct rdma_addrinfo *hints);

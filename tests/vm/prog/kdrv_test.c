@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -644,6 +645,32 @@ static void test_faults(const char *where)
 	is(kpark_count(), 0, "nothing stays parked");
 }
 
+/* A kernel that cannot look up services is told from one that refuses this id. */
+static void test_services(const char *where)
+{
+	const struct sockaddr_storage addr = address(where, 0);
+	const struct iw_cm_service service = { .id = 1 };
+	unsigned int major = 0, minor = 0;
+	struct utsname kernel;
+	struct iw_source *source;
+	struct end end;
+	bool old;
+	int fd;
+
+	printf("# services\n");
+	uname(&kernel);
+	sscanf(kernel.release, "%u.%u", &major, &minor);
+	old = major < 6 || (major == 6 && minor < 18);
+	driver->source_open(&source, &fd);
+	is(end_new(&end, source, fd), 0, "an id");
+	is(iw_cm_resolve_service(end.id, &service) == -EOPNOTSUPP, old, "unbound");
+	is(iw_cm_bind(end.id, (const struct sockaddr *)&addr), 0, "bind");
+	is(iw_cm_resolve_service(end.id, &service) == -EOPNOTSUPP, old, "bound");
+	end_free(&end);
+	driver->source_close(source);
+	is(ids_alive(), 0, "nothing is left");
+}
+
 /* -------------------------------------------------------------------- Main */
 
 static int client_forever(const char *where)
@@ -692,6 +719,7 @@ int main(int argc, char **argv)
 	test_migrate(argv[1]);
 	test_killed_peer(argv[1], argv[0]);
 	test_fork(argv[1]);
+	test_services(argv[1]);
 	test_faults(argv[1]);
 	printf("1..%d\n", ntests);
 	return nfailed != 0;
