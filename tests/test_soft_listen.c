@@ -283,7 +283,7 @@ Test(soft_listen, reject__with_private_data, .init = setup)
 	int fd = ask(&siw);
 
 	id = child(0);
-	cr_assert_eq(iw_cm_reject(id, "!", 1), 0);
+	cr_assert_eq(iw_cm_reject(id, "!", 1, 0), 0);
 	peer_read(fd, bytes, sizeof(bytes));
 	cr_assert_arr_eq(bytes, golden, sizeof(bytes));
 	cr_assert(peer_sees_end(fd));
@@ -358,7 +358,7 @@ Test(soft_listen, request__comes_when_the_last_was_taken_up, .init = setup)
 	b = ask(&siw);
 	usleep(TURN_PATIENCE_MS * 1000 / 4);
 	cr_assert_eq(fake_count(&seen), 1);
-	cr_assert_eq(iw_cm_reject(seen.ev[0].child, NULL, 0), 0);
+	cr_assert_eq(iw_cm_reject(seen.ev[0].child, NULL, 0, 0), 0);
 	cr_assert_eq(iw_cm_destroy(child(1)), 0);
 	cr_assert_eq(iw_cm_destroy(seen.ev[0].child), 0);
 	close(a);
