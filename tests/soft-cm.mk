@@ -6,10 +6,15 @@ SOFT_CM_TEST_LIBS = libiwsoft.la libiwcm.la libiwbase.la $(CRITERION_LIBS)
 SOFT_PEER = tests/soft_peer.c tests/soft_peer.h
 SOFT_CM_FAKE = tests/soft_cm_fake.c tests/soft_cm_fake.h $(SOFT_PEER)
 
-IW_TESTS += tests/test_soft_bind tests/test_soft_setup tests/test_soft_listen tests/test_soft_cm
+IW_TESTS += tests/test_soft_bind tests/test_soft_port tests/test_soft_setup
+IW_TESTS += tests/test_soft_listen tests/test_soft_cm
 tests_test_soft_bind_SOURCES = tests/test_soft_bind.c $(SOFT_CM_FAKE)
 tests_test_soft_bind_CFLAGS = $(SOFT_CM_TEST_CFLAGS)
 tests_test_soft_bind_LDADD = $(SOFT_CM_TEST_LIBS)
+
+tests_test_soft_port_SOURCES = tests/test_soft_port.c $(SOFT_CM_FAKE)
+tests_test_soft_port_CFLAGS = $(SOFT_CM_TEST_CFLAGS)
+tests_test_soft_port_LDADD = $(SOFT_CM_TEST_LIBS)
 
 tests_test_soft_setup_SOURCES = tests/test_soft_setup.c $(SOFT_CM_FAKE)
 tests_test_soft_setup_CFLAGS = $(SOFT_CM_TEST_CFLAGS)

@@ -7,6 +7,7 @@ libiwsoft_la_SOURCES = \
 	driver/soft/rdmap.c driver/soft/rdmap.h driver/soft/rdmap_term.c \
 	driver/soft/soft.h \
 	driver/soft/soft_active.c driver/soft/soft_bind.c driver/soft/soft_bind.h \
+	driver/soft/soft_port.c driver/soft/soft_port.h \
 	driver/soft/soft_async.c driver/soft/soft_async.h \
 	driver/soft/soft_cm.c driver/soft/soft_cm.h \
 	driver/soft/soft_conn.c driver/soft/soft_conn.h \

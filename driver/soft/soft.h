@@ -14,7 +14,8 @@
  *   soft_rx      socket -> FPDUs -> memory, answers to reads and atomics
  *   soft_pset    who drives which sockets: the pollers or the loop
  *   soft_loop    the one thread, watches, timers, lingering sockets
- *   soft_cm      the iwcm-core driver; soft_conn: TCP and MPA set-up
+ *   soft_cm      the iwcm-core driver; soft_conn: TCP and MPA set-up; soft_bind:
+ *                addresses, soft_port: ports that may be any
  *   mpa ddp rdmap crc32c   codecs that know no socket
  *
  * Locks, from the outside in; a thread takes them in this order only:

@@ -14,6 +14,9 @@
 
 #include "driver/soft/soft_conn.h"
 
+/* Ports that are tried in turn where the one that we chose is taken for this peer. */
+#define PORTS 16
+
 static const struct sockaddr *addr_of(const struct sockaddr_storage *addr)
 {
 	return (const struct sockaddr *)addr;
@@ -23,9 +26,12 @@ static const struct sockaddr *addr_of(const struct sockaddr_storage *addr)
 
 static int ensure_socket(struct soft_conn *conn)
 {
+	int ret;
+
 	if (conn->fd >= 0)
 		return 0;
-	return soft_bind_socket(addr_of(&conn->src), &conn->opts, &conn->fd);
+	ret = soft_bind_socket(addr_of(&conn->src), &conn->opts, &conn->fd);
+	return ret ? ret : soft_bind_names(conn->fd, &conn->src, NULL);
 }
 
 /* connect(2): 0, -EINPROGRESS or why not. */
@@ -88,18 +94,28 @@ static int begin(struct soft_conn *conn)
 }
 
 /*
- * On a new socket. From the same port, as the program was told; but the last
- * connection may still stand in the way of that: then from any.
+ * From the port that the program was told. If that is taken for this peer, by a
+ * connection of a moment ago, and was our choice: from another.
  */
-static int begin_anew(struct soft_conn *conn)
+static int begin_somewhere(struct soft_conn *conn)
 {
 	int ret = begin(conn);
 
-	if (ret != -EADDRINUSE && ret != -EADDRNOTAVAIL)
-		return ret;
-	soft_conn_shut(conn);
-	soft_addr_set_port((struct sockaddr *)&conn->src, 0);
-	return begin(conn);
+	for (unsigned int i = 0; i < PORTS && conn->opts.any_port; i++) {
+		if (ret != -EADDRINUSE && ret != -EADDRNOTAVAIL)
+			break;
+		soft_conn_shut(conn);
+		soft_addr_set_port((struct sockaddr *)&conn->src, 0);
+		ret = begin(conn);
+	}
+	return ret;
+}
+
+/* On a new socket: that of the last connection has gone, and what it held as well. */
+static int begin_anew(struct soft_conn *conn)
+{
+	conn->opts.any_port = true;
+	return begin_somewhere(conn);
 }
 
 /* ------------------------------------------------------------------ connect */
@@ -143,7 +159,7 @@ static int start(struct soft_conn *conn, struct soft_setup *setup, struct soft_q
 	conn->qp = qp;
 	conn->why = 0;
 	conn->phase = SOFT_CONN_CONNECTING;
-	ret = conn->fd < 0 ? begin_anew(conn) : begin(conn);
+	ret = conn->fd < 0 ? begin_anew(conn) : begin_somewhere(conn);
 	if (ret && is_answer(ret)) {
 		soft_conn_fail(conn, ret == -EPIPE ? -ECONNRESET : ret, NULL, after);
 		return 0;

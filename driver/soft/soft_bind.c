@@ -11,6 +11,12 @@
 
 #include "driver/soft/soft.h"
 #include "driver/soft/soft_dev.h"
+#include "driver/soft/soft_port.h"
+
+/* Draws of a port: so many in all, of which the first ask for one that nobody holds. */
+#define DRAWS 24
+#define DRAWS_ODD 4 /* and leave connect(2) its own */
+#define DRAWS_ALONE 8
 
 /* --------------------------------------------------------------- Addresses */
 
@@ -152,18 +158,55 @@ static int try_bind(int fd, const struct sockaddr *addr)
 	return bind(fd, addr, soft_addr_size(addr)) ? -errno : 0;
 }
 
-static int bind_and_hold(int fd, const struct sockaddr *addr, bool reuse)
+static int bind_and_hold(int fd, const struct sockaddr *addr)
 {
-	int ret;
+	int ret = try_bind(fd, addr);
 
-	set_reuse(fd, reuse);
-	ret = try_bind(fd, addr);
-	if (ret != -EADDRINUSE || reuse)
+	if (ret != -EADDRINUSE)
 		return ret;
 	set_reuse(fd, true);
 	ret = try_bind(fd, addr);
 	set_reuse(fd, false);
 	return ret;
+}
+
+static int bind_drawn(int fd, const struct sockaddr *addr)
+{
+	struct sockaddr_storage at = { 0 };
+	int ret = -EADDRINUSE;
+	in_port_t port;
+
+	memcpy(&at, addr, soft_addr_size(addr));
+	for (unsigned int i = 0; i < DRAWS && ret == -EADDRINUSE; i++) {
+		port = soft_port_draw(i < DRAWS_ODD);
+		if (!port)
+			break;
+		soft_addr_set_port((struct sockaddr *)&at, port);
+		ret = i < DRAWS_ALONE ? try_bind(fd, (struct sockaddr *)&at)
+				      : bind_and_hold(fd, (struct sockaddr *)&at);
+	}
+	return ret;
+}
+
+/* The kernel finds the last port that nobody holds, but takes its time. */
+static int bind_any(int fd, const struct sockaddr *addr, bool any_port)
+{
+	int ret = any_port ? bind_drawn(fd, addr) : try_bind(fd, addr);
+
+	if (ret && any_port)
+		return try_bind(fd, addr);
+	return ret == -EADDRINUSE ? bind_drawn(fd, addr) : ret;
+}
+
+static int bind_as(int fd, const struct sockaddr *addr, const struct soft_bind_opts *opts)
+{
+	if (opts->reuse) {
+		set_reuse(fd, true);
+		return try_bind(fd, addr);
+	}
+	if (soft_addr_port(addr))
+		return bind_and_hold(fd, addr);
+	return bind_any(fd, addr, opts->any_port);
 }
 
 int soft_bind_socket(const struct sockaddr *addr, const struct soft_bind_opts *opts, int *out)
@@ -175,7 +218,7 @@ int soft_bind_socket(const struct sockaddr *addr, const struct soft_bind_opts *o
 	fd = open_socket(addr->sa_family, opts);
 	if (fd < 0)
 		return fd;
-	ret = bind_and_hold(fd, addr, opts->reuse);
+	ret = bind_as(fd, addr, opts);
 	if (ret) {
 		close(fd);
 		return ret;

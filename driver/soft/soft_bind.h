@@ -8,6 +8,11 @@
  * must not stand in the way, so a bind that finds the port in use is tried once
  * more with it, and it is cleared afterwards. That works because all streams and
  * listeners of ours carry SO_REUSEADDR, and sockets that only hold a port do not.
+ *
+ * A port that may be any is one that nobody holds, as long as a few draws find
+ * one; then it may be one of connections, in TIME_WAIT or alive, that share. One
+ * with the same peer shows when it is connected (EADDRNOTAVAIL): the kernel keeps
+ * the four of a connection unique.
  */
 #ifndef IW_SOFT_BIND_H
 #define IW_SOFT_BIND_H
@@ -23,6 +28,8 @@ struct soft_bind_opts {
 	int tos;    /* -1: not set */
 	int afonly; /* IPV6_V6ONLY; -1: the system's default */
 	bool reuse; /* RDMA_OPTION_ID_REUSEADDR */
+	/* Port 0: nobody but a connection needs it, which may take another instead. */
+	bool any_port;
 };
 
 bool soft_addr_known(const struct sockaddr *addr); /* not NULL, IPv4 or IPv6 */

@@ -189,8 +189,10 @@ static int choose_source(struct soft_conn *conn, const struct sockaddr *src,
 	if (ret)
 		return ret;
 	soft_addr_set_port((struct sockaddr *)&from, port);
-	if (!bound)
+	if (!bound) {
+		conn->opts.any_port = !port;
 		return bind_to(conn, addr_of(&from));
+	}
 	ret = soft_dev_by_addr(addr_of(&from), &dev);
 	if (!ret)
 		conn->src = from;

@@ -4,7 +4,7 @@
 # sequence, and 1000 at once. All events to the last, and nothing left. No RDMA device. TAP.
 #   endurance.sh [-b BUILD] [-o REGEX: sequence, crowd]
 # Environment: ENDURANCE (connections in sequence, 10000; at least 1000)
-# More than some 25,000 connections a minute run out of TCP ports (TIME_WAIT).
+# All ports in TIME_WAIT cost a few tries a connection, and no more: run it again at once.
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
