@@ -253,6 +253,22 @@ SaTest(sa, event__every_failure)
 	end(id, ch);
 }
 
+/* The way that a program goes: to the first of those who offer it. */
+SaTest(sa, query__its_address_can_be_resolved)
+{
+	struct sockaddr_storage local = fake_addr_ib(0, 0);
+	struct rdma_event_channel *ch = util_channel();
+	struct rdma_cm_id *id = util_id(ch);
+	struct rdma_addrinfo *list;
+
+	succeeds(rdma_bind_addr(id, (struct sockaddr *)&local));
+	list = resolved(id, ch, "storage", &by_sa);
+	succeeds(rdma_resolve_addr(id, list->ai_src_addr, list->ai_dst_addr, 2000));
+	cr_assert_eq(util_expect(ch, RDMA_CM_EVENT_ADDR_RESOLVED), 0);
+	rdma_freeaddrinfo(list);
+	end(id, ch);
+}
+
 /* A reason, which is above 0, is for connections. */
 SaTest(sa, event__has_an_errno)
 {
