@@ -61,6 +61,7 @@ int shim_id_new(struct shim_channel *channel, void *context, enum rdma_port_spac
 	id->id.qp_type = (enum ibv_qp_type)qp_type;
 	id->generation = shim_generation();
 	iw_lock_init(&id->moving);
+	iw_lock_init(&id->attaching);
 	iw_lock_init(&id->lock);
 	iw_cond_init(&id->acked);
 	TAILQ_INIT(&id->spares);
@@ -479,6 +480,7 @@ void shim_id_free(struct shim_id *id)
 	id->magic = 0;
 	iw_cond_fini(&id->acked);
 	iw_lock_fini(&id->lock);
+	iw_lock_fini(&id->attaching);
 	iw_lock_fini(&id->moving);
 	free(id);
 }

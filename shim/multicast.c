@@ -14,8 +14,8 @@
 
 /*
  * Also the membership's name in the core, which is why an event can find it. qp
- * is under the id's lock, promised belongs to the handler and, when there is
- * none any more, to leave; the rest is constant.
+ * and the group's names are under the id's attaching, promised belongs to the
+ * handler and, when there is none any more, to leave; the rest is constant.
  */
 struct shim_member {
 	TAILQ_ENTRY(shim_member) link;
@@ -30,12 +30,13 @@ struct shim_member {
 
 /* ---- the QP */
 
-static int attach(struct shim_id *id, struct shim_member *member, const struct iw_cm_event *ev)
+static int attach_qp(struct shim_id *id, struct shim_member *member, const struct iw_cm_event *ev)
 {
 	struct ibv_qp *qp = id->id.qp;
 	struct ibv_ah_attr ah;
 	int rc;
 
+	iw_assert_held(&id->attaching);
 	if (!qp || member->sends_only || member->qp)
 		return 0;
 	memcpy(&ah, ev->param.ah, sizeof(ah));
@@ -46,21 +47,27 @@ static int attach(struct shim_id *id, struct shim_member *member, const struct i
 					: ibv_attach_mcast(qp, &member->mgid, member->mlid);
 	if (rc) /* some providers return -1 */
 		return rc < 0 ? shim_errno_or(-EIO) : -rc;
-	iw_lock(&id->lock);
 	member->qp = qp;
-	iw_unlock(&id->lock);
 	return 0;
 }
 
-static void detach(struct shim_id *id, struct shim_member *member)
+static int attach(struct shim_id *id, struct shim_member *member, const struct iw_cm_event *ev)
 {
-	struct ibv_qp *qp;
 	int rc;
 
-	iw_lock(&id->lock);
-	qp = member->qp;
+	iw_lock(&id->attaching);
+	rc = attach_qp(id, member, ev);
+	iw_unlock(&id->attaching);
+	return rc;
+}
+
+static void detach_qp(struct shim_id *id, struct shim_member *member)
+{
+	struct ibv_qp *qp = member->qp;
+	int rc;
+
+	iw_assert_held(&id->attaching);
 	member->qp = NULL;
-	iw_unlock(&id->lock);
 	if (!qp || qp != id->id.qp)
 		return;
 	rc = ibv_detach_mcast(qp, &member->mgid, member->mlid);
@@ -68,12 +75,25 @@ static void detach(struct shim_id *id, struct shim_member *member)
 		iw_warn("id %p: the QP was not detached: %s", (void *)id, strerror(abs(rc)));
 }
 
-void shim_members_detach(struct shim_id *id)
+static void detach(struct shim_id *id, struct shim_member *member)
+{
+	iw_lock(&id->attaching);
+	detach_qp(id, member);
+	iw_unlock(&id->attaching);
+}
+
+struct ibv_qp *shim_members_take_qp(struct shim_id *id)
 {
 	struct shim_member *member;
+	struct ibv_qp *qp;
 
+	iw_lock(&id->attaching);
 	TAILQ_FOREACH (member, &id->members, link)
-		detach(id, member);
+		detach_qp(id, member);
+	qp = id->id.qp;
+	id->id.qp = NULL;
+	iw_unlock(&id->attaching);
+	return qp;
 }
 
 /* ---- events */

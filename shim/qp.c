@@ -250,17 +250,17 @@ IW_EXPORT int rdma_create_qp(struct rdma_cm_id *id, struct ibv_pd *pd,
 IW_EXPORT void rdma_destroy_qp(struct rdma_cm_id *id)
 {
 	struct shim_id *priv;
+	struct ibv_qp *qp;
 	int rc;
 
 	if (shim_id_check(id, &priv) || !id->qp)
 		return;
-	shim_members_detach(priv);
+	qp = shim_members_take_qp(priv);
 	if (priv->cm)
 		iw_cm_qp_detach(priv->cm);
-	rc = ibv_destroy_qp(id->qp);
+	rc = ibv_destroy_qp(qp);
 	if (rc)
 		iw_warn("id %p: the QP was not destroyed: %s", (void *)id, strerror(rc));
-	id->qp = NULL;
 	destroy_cqs(id);
 }
 

@@ -106,7 +106,8 @@ struct shim_id {
 	struct shim_endpoint *ep;   /* NULL: not made by rdma_create_ep(), or nothing to keep */
 	bool srq_has_cq;	    /* id.recv_cq was made for the SRQ and goes with it */
 
-	struct iw_lock moving; /* keeps the channel in place for those that are no handler */
+	struct iw_lock moving;	  /* keeps the channel in place for those that are no handler */
+	struct iw_lock attaching; /* keeps the QP in place for multicast.c; around calls of verbs */
 	struct iw_lock lock;
 	struct iw_cond acked;
 	enum shim_state state;
@@ -340,8 +341,8 @@ void shim_member_event(struct shim_id *id, const struct iw_cm_event *ev);
  * event is not among the unacknowledged any more.
  */
 void shim_member_acked(struct shim_event *event);
-/* The id's QP goes: it cannot while it is attached. */
-void shim_members_detach(struct shim_id *id);
+/* The id's QP goes: it cannot while it is attached, and is not the id's afterwards. */
+struct ibv_qp *shim_members_take_qp(struct shim_id *id);
 /* At the end of an id, when the core has none of it any more. */
 void shim_members_free(struct shim_id *id);
 

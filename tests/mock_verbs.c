@@ -332,8 +332,12 @@ static int mcast(enum mock_call call, const union ibv_gid *gid, uint16_t lid, in
 	return 0;
 }
 
+void (*mock_verbs_while_attaching)(struct ibv_qp *qp);
+
 int ibv_attach_mcast(struct ibv_qp *qp, const union ibv_gid *gid, uint16_t lid)
 {
+	if (mock_verbs_while_attaching)
+		mock_verbs_while_attaching(qp);
 	return mcast(MOCK_ATTACH_MCAST, gid, lid, 1);
 }
 

@@ -54,6 +54,8 @@ const struct ibv_qp_init_attr_ex *mock_verbs_last_qp(void);
 /* Of the last attach or detach. */
 union ibv_gid mock_verbs_last_mgid(void);
 uint16_t mock_verbs_last_mlid(void);
+/* Runs inside ibv_attach_mcast(), before it has an effect. */
+extern void (*mock_verbs_while_attaching)(struct ibv_qp *qp);
 /* Groups that QPs are attached to. */
 int mock_verbs_attached(void);
 

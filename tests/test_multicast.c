@@ -286,6 +286,39 @@ McTest(lost__is_told_as_often_as_it_happens)
 	end(id);
 }
 
+static struct later *destroyer;
+
+static void *destroy_qp(void *id)
+{
+	rdma_destroy_qp(id);
+	return NULL;
+}
+
+static void destroy_meanwhile(struct ibv_qp *qp)
+{
+	mock_verbs_while_attaching = NULL;
+	destroyer = util_later(destroy_qp, qp->qp_context);
+	cr_assert(util_still_runs(destroyer, 50), "the QP is gone while it is attached");
+}
+
+/* The event is retrieved while another thread destroys the QP. */
+McTest(join__attaches_no_qp_that_goes)
+{
+	struct rdma_cm_id *id;
+
+	ch = util_channel();
+	id = datagrams(ch, true);
+	id->qp->qp_context = id;
+	mock_verbs_while_attaching = destroy_meanwhile;
+	succeeds(rdma_join_multicast(id, to, NULL));
+	cr_assert_eq(util_expect(ch, RDMA_CM_EVENT_MULTICAST_JOIN), 0);
+	cr_assert_null(util_join(destroyer));
+	cr_assert_eq(mock_verbs_attached(), 0);
+	cr_assert_null(id->qp);
+	succeeds(rdma_leave_multicast(id, to));
+	end(id);
+}
+
 /* ---- leaving */
 
 McTest(leave__drops_what_nobody_has_seen)
