@@ -155,11 +155,20 @@ void shim_event_hand_out(struct shim_event *event)
 	iw_unlock(&owner->lock);
 }
 
+void shim_event_keep(struct shim_event *event, struct rdma_cm_id *id)
+{
+	event->keeper = id;
+	id->event = &event->ev;
+}
+
 int shim_event_ack(struct shim_event *event)
 {
 	struct shim_id *owner = event->owner;
 	struct shim_event *rest = event;
 
+	if (event->keeper)
+		event->keeper->event = NULL;
+	event->keeper = NULL;
 	iw_lock(&owner->lock);
 	event->magic = 0;
 	TAILQ_REMOVE(&owner->unacked, event, link);
@@ -628,7 +637,7 @@ static int complete(struct shim_id *id, const struct awaited *want)
 		rc = shim_next(id, &event);
 		if (rc)
 			return rc;
-		id->id.event = &event->ev;
+		shim_event_keep(event, &id->id);
 	} while (is_beside(event, want));
 	return shim_meaning(&event->ev, want->type);
 }

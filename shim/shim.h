@@ -49,6 +49,7 @@ struct shim_event {
 		*member; /* a multicast event's: its leave waits for the acknowledgement */
 	TAILQ_ENTRY(shim_event) link; /* a channel's queue, an id's spares or unacked */
 	struct shim_id *owner;	      /* whose destroy waits for the acknowledgement */
+	struct rdma_cm_id *keeper;    /* synchronous: has it as its event; NULL: none */
 	uint32_t magic;		      /* SHIM_EVENT_MAGIC while the program has it */
 	bool embedded;		      /* lives inside its owner, is never freed alone */
 	uint8_t *private_data;	      /* SHIM_PRIVATE_DATA_MAX bytes; NULL: it never has any */
@@ -302,6 +303,8 @@ void shim_events_unpromise(struct shim_id *id, unsigned int n);
 /* Gives up an event that was never handed out; a request's child with it. */
 void shim_event_drop(struct shim_event *event);
 int shim_event_ack(struct shim_event *event);
+/* Makes it the event of a synchronous id, until it is acknowledged, by whomever. */
+void shim_event_keep(struct shim_event *event, struct rdma_cm_id *id);
 /* Charges the event, which is on no list, to its owner. */
 void shim_event_hand_out(struct shim_event *event);
 /*

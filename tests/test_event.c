@@ -426,6 +426,23 @@ Test(event, sync__errors_of_resolving)
 	util_all_gone();
 }
 
+Test(event, sync__acknowledged_by_the_program, .timeout = 30)
+{
+	struct rdma_cm_id *id = sync_id();
+	struct rdma_cm_event *ev;
+
+	succeeds(util_resolve(id, PORT));
+	ev = id->event;
+	succeeds(rdma_ack_cm_event(ev));
+	cr_assert_null(id->event);
+	succeeds(rdma_resolve_route(id, 100));
+	cr_assert_eq(id->event->event, RDMA_CM_EVENT_ROUTE_RESOLVED);
+	succeeds(rdma_ack_cm_event(id->event));
+	fails_with(EINVAL, rdma_ack_cm_event(ev));
+	util_destroy(id);
+	util_all_gone();
+}
+
 Test(event, sync__unexpected_events, .timeout = 30)
 {
 	struct sockaddr_in any = { .sin_family = AF_INET };
