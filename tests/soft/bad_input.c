@@ -5,8 +5,9 @@
  *
  * usage: bad_input [GROUP]
  * Prints a TAP result a line, without numbers or a plan. Exit: 0, 1, 2.
- * Environment: ADDR, DEV (soft, siw0, rxe0); REMOVE and RESTORE: shell commands
- * that take the device away and bring it back.
+ * Environment: ADDR, DEV (soft, siw0, rxe0). An id after DEVICE_REMOVAL is not
+ * among the cases: siw and rxe go only when the last process has closed them,
+ * and their ids hear nothing before.
  */
 #include "bad_input.h"
 
@@ -235,6 +236,7 @@ int main(int argc, char **argv)
 	run_table(null_groups, only);
 	run_table(value_groups, only);
 	run_table(state_groups, only);
+	run_table(order_groups, only);
 	run_table(transport_groups, only);
 	printf("# %u cases\n", shared->cases);
 	return shared->wrong || !shared->cases ? 1 : 0;

@@ -86,6 +86,7 @@ void still_works(void);
 /* Zeroes, as large as an id: memory that holds nothing of ours. */
 void *foreign(void);
 
-extern const struct bad_group null_groups[], value_groups[], state_groups[], transport_groups[];
+extern const struct bad_group null_groups[], value_groups[], state_groups[], order_groups[],
+	transport_groups[];
 
 #endif

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * Bad input: private data of every length, what only another transport can, and
- * a device that goes.
+ * Bad input: private data of every length, and what only another transport can.
  */
 #include "bad_input.h"
 
@@ -254,48 +253,12 @@ static void infiniband_only(void)
 	pair_on(&p, "what iWARP has not");
 }
 
-/* ---- a device that goes */
-
-static int shell(const char *variable)
-{
-	return system(getenv(variable)); /* NOLINT: the script's own command */
-}
-
-static void removal(void)
-{
-	struct rdma_conn_param param = conn_param(NULL, 0);
-	struct rdma_cm_event *ev;
-	struct pair p;
-
-	if (!getenv("REMOVE"))
-		return;
-	pair_at(&p, ROUTE_RESOLVED);
-	need(!shell("REMOVE"));
-	relax();
-	ev = next_event(p.cch, PATIENT_MS);
-	HOLDS(ev && ev->event == RDMA_CM_EVENT_DEVICE_REMOVAL);
-	rdma_ack_cm_event(ev);
-	BAD(rdma_connect(p.client, &param), SOME_ERROR);
-	BAD(rdma_connect(p.client, NULL), SOME_ERROR);
-	BAD(rdma_listen(p.client, 1), SOME_ERROR);
-	BAD(rdma_accept(p.client, &param), SOME_ERROR);
-	BAD(rdma_reject(p.client, NULL, 0), SOME_ERROR);
-	BAD(rdma_establish(p.client), SOME_ERROR);
-	BAD(rdma_disconnect(p.client), SOME_ERROR);
-	BAD(rdma_bind_addr(p.client, sa(ADDR, 0)), SOME_ERROR);
-	BAD(rdma_resolve_addr(p.client, NULL, sa(ADDR, 7), 100), SOME_ERROR);
-	BAD(rdma_resolve_route(p.client, 100), SOME_ERROR);
-	BAD(rdma_join_multicast(p.client, sa("239.1.1.1", 0), NULL), SOME_ERROR);
-	BAD(make_qp(p.client), SOME_ERROR);
-	BAD(rdma_destroy_id(p.client), 0);
-	BAD(rdma_destroy_id(p.listener), 0);
-	need(!shell("RESTORE"));
-	relax();
-}
-
 const struct bad_group transport_groups[] = {
-	{ "connect", connect_lengths, ON_ALL },	    { "accept", accept_lengths, ON_ALL },
-	{ "reject", reject_lengths, ON_ALL },	    { "datagrams", datagrams_on_iwarp, ON_IWARP },
-	{ "datagrams", datagrams_on_roce, ON_RXE }, { "InfiniBand", infiniband_only, ON_IWARP },
-	{ "removal", removal, ON_KERNEL },	    { 0 },
+	{ "connect", connect_lengths, ON_ALL },
+	{ "accept", accept_lengths, ON_ALL },
+	{ "reject", reject_lengths, ON_ALL },
+	{ "datagrams", datagrams_on_iwarp, ON_IWARP },
+	{ "datagrams", datagrams_on_roce, ON_RXE },
+	{ "InfiniBand", infiniband_only, ON_IWARP },
+	{ 0 },
 };

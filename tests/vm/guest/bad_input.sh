@@ -11,22 +11,6 @@ prog=$BUILD/tests/soft/bad_input
 [ -x "$prog" ] || bail "there is no $prog: make check-progs"
 : "${DEVICES:=siw rxe}"
 
-# For the cases of a device that goes. It is gone when nobody has it open any more.
-cat >"$TMPDIR/restore" <<'EOF'
-for ((i = 0; i < 100; i++)); do
-	[ -e "/sys/class/infiniband/$DEV" ] || break
-	sleep 0.1
-done
-rdma link add "$DEV" type "${DEV%0}" netdev v0
-for ((i = 0; i < 100; i++)); do
-	[[ $(rdma link show "$DEV/1" 2>/dev/null) != *"state ACTIVE"* ]] || exit 0
-	sleep 0.1
-done
-exit 1
-EOF
-# shellcheck disable=SC2016 # for the program's shell
-export REMOVE='rdma link delete "$DEV" &' RESTORE="bash $TMPDIR/restore"
-
 # The results of the cases, by group: "GROUP CASES WRONG".
 groups() {
 	awk '/^(not )?ok / {
