@@ -53,6 +53,18 @@ Test(kattr, path__of_query_route)
 	cr_assert_eq(path.preference, 10);
 }
 
+Test(kattr, path__counts_as_one_where_the_kernel_does_not_count)
+{
+	const struct ib_user_path_rec from = { .reversible = 1 };
+	const struct ib_path_rec_data packed = { .flags = 0 };
+	struct ibv_sa_path_rec path;
+
+	kattr_path(&from, &path);
+	cr_assert_eq(path.numb_path, 1);
+	kattr_path_packed(&packed, &path);
+	cr_assert_eq(path.numb_path, 1);
+}
+
 /* By offsets in the MAD, as the InfiniBand specification has them. */
 Test(kattr, path_packed__of_the_wire)
 {

@@ -59,6 +59,12 @@ void kattr_qp(const struct ib_uverbs_qp_attr *from, struct ibv_qp_attr *attr, in
 
 /* ------------------------------------------------------------------- Paths */
 
+/* On RoCE the kernel leaves the number out; yet a record is one path at least. */
+static uint8_t count_of(uint8_t numb_path)
+{
+	return numb_path ? numb_path : 1;
+}
+
 void kattr_path(const struct ib_user_path_rec *from, struct ibv_sa_path_rec *path)
 {
 	memset(path, 0, sizeof(*path));
@@ -71,7 +77,7 @@ void kattr_path(const struct ib_user_path_rec *from, struct ibv_sa_path_rec *pat
 	path->hop_limit = from->hop_limit;
 	path->traffic_class = from->traffic_class;
 	path->reversible = (int)from->reversible;
-	path->numb_path = from->numb_path;
+	path->numb_path = count_of(from->numb_path);
 	path->pkey = from->pkey;
 	path->sl = from->sl;
 	path->mtu_selector = from->mtu_selector;
@@ -107,9 +113,7 @@ void kattr_path_packed(const struct ib_path_rec_data *from, struct ibv_sa_path_r
 	path->hop_limit = (uint8_t)word;
 	path->traffic_class = rec.tclass;
 	path->reversible = rec.reversible_numpath >> 7;
-	path->numb_path = rec.reversible_numpath & 0x7f;
-	if (!path->numb_path)
-		path->numb_path = 1; /* the kernel leaves it out; a record is one path */
+	path->numb_path = count_of(rec.reversible_numpath & 0x7f);
 	path->pkey = rec.pkey;
 	path->sl = (uint8_t)(be16toh(rec.qosclass_sl) & 0xf);
 	path->mtu_selector = SELECTOR(rec.mtu);
