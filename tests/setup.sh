@@ -2,8 +2,9 @@
 # Sourced by demo.sh, check.sh and .ci/run: packages, builds, messages.
 # shellcheck shell=bash
 
+# Where the time of a long check goes is in the margin.
 say() {
-	printf '\n== %s\n' "$*"
+	printf '\n== %s (after %d s)\n' "$*" "$SECONDS"
 }
 
 die() {
