@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * From the core's events to the program's: translation, the memory they live
- * in, acknowledgement, and the one-event-at-a-time order of synchronous ids.
+ * From the core's events to the program's: the memory they live in and their
+ * translation. Retrieval is in retrieve.c.
  *
  * An event that a call may cause is provided for by that call
  * (shim_events_promise), so none is lost to ENOMEM. The events of an id go back
@@ -9,7 +9,6 @@
  */
 #include "shim/shim.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 
 /* ---- memory */
@@ -498,158 +497,4 @@ int shim_handler(struct iw_cm_id *cm, const struct iw_cm_event *ev)
 		break;
 	}
 	return 0;
-}
-
-/* ---- to the program */
-
-/*
- * What happens at retrieval: the request's credit goes back to the listener,
- * and the child of a synchronous listener gets its own channel.
- */
-static int request_retrieved(struct shim_event *event)
-{
-	struct shim_id *child = shim_child_of(event);
-
-	iw_cm_request_taken(child->cm);
-	return event->owner->sync ? shim_id_make_private(child) : 0;
-}
-
-static int get_whole_event(struct shim_channel *channel, int cancel, struct shim_event **out)
-{
-	struct shim_event *event;
-	int rc;
-
-	for (;;) {
-		rc = shim_channel_get(channel, cancel, &event);
-		if (rc)
-			return rc;
-		if (!shim_is_request(event) || !request_retrieved(event))
-			break;
-		/* The child could not be made whole: refuse it, as if never seen. */
-		shim_id_free(shim_child_of(event));
-		shim_event_ack(event);
-	}
-	*out = event;
-	return 0;
-}
-
-/* Programs cancel threads that sit in here: that must not cost an event or a lock. */
-static int get_event(struct shim_channel *channel, struct shim_event **out)
-{
-	int cancel, rc;
-
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
-	rc = get_whole_event(channel, cancel, out);
-	pthread_setcancelstate(cancel, NULL);
-	return rc;
-}
-
-IW_EXPORT int rdma_get_cm_event(struct rdma_event_channel *channel, struct rdma_cm_event **event)
-{
-	struct shim_channel *c = NULL;
-	struct shim_event *ev;
-	int rc = event ? shim_channel_check(channel, &c) : -EINVAL;
-
-	if (!rc)
-		rc = get_event(c, &ev);
-	if (!rc)
-		*event = &ev->ev;
-	return shim_return(rc);
-}
-
-IW_EXPORT int rdma_ack_cm_event(struct rdma_cm_event *event)
-{
-	if (!event || shim_event_of(event)->magic != SHIM_EVENT_MAGIC)
-		return shim_return(-EINVAL);
-	return shim_return(shim_event_ack(shim_event_of(event)));
-}
-
-/* ---- synchronous ids */
-
-int shim_meaning(const struct rdma_cm_event *ev, enum rdma_cm_event_type want)
-{
-	if (ev->event == RDMA_CM_EVENT_REJECTED)
-		return -ECONNREFUSED;
-	if (ev->status)
-		return ev->status < 0 ? ev->status : -ev->status;
-	if (ev->event == want)
-		return 0;
-	switch (ev->event) {
-	case RDMA_CM_EVENT_CONNECT_RESPONSE: /* for a connect, which rdma_establish() completes */
-		return want == RDMA_CM_EVENT_ESTABLISHED ? 0 : -EINVAL;
-	case RDMA_CM_EVENT_DISCONNECTED:
-		return -ECONNRESET;
-	case RDMA_CM_EVENT_DEVICE_REMOVAL:
-		return -ENODEV;
-	default:
-		return -EINVAL;
-	}
-}
-
-/* What a call of a synchronous id waits for. */
-struct awaited {
-	enum rdma_cm_event_type type;
-	const struct shim_member *member; /* of a join alone */
-};
-
-/*
- * Says nothing about the outcome of the call: a notice, news of another group, or
- * the success of a step before it, left behind by a call that was interrupted.
- */
-static bool is_beside(const struct shim_event *event, const struct awaited *want)
-{
-	switch (event->ev.event) {
-	case RDMA_CM_EVENT_ADDR_CHANGE:
-	case RDMA_CM_EVENT_TIMEWAIT_EXIT:
-		return true;
-	case RDMA_CM_EVENT_MULTICAST_JOIN:
-	case RDMA_CM_EVENT_MULTICAST_ERROR:
-		return event->member != want->member;
-	case RDMA_CM_EVENT_ADDRINFO_RESOLVED:
-	case RDMA_CM_EVENT_ADDRINFO_ERROR:
-		return want->type != RDMA_CM_EVENT_ADDRINFO_RESOLVED;
-	case RDMA_CM_EVENT_CONNECT_RESPONSE:
-		return want->type > RDMA_CM_EVENT_ESTABLISHED;
-	case RDMA_CM_EVENT_ADDR_RESOLVED:
-	case RDMA_CM_EVENT_ROUTE_RESOLVED:
-	case RDMA_CM_EVENT_ESTABLISHED:
-		return event->ev.event < want->type; /* they are numbered in their order */
-	default:
-		return false;
-	}
-}
-
-int shim_next(struct shim_id *id, struct shim_event **event)
-{
-	if (id->id.event) {
-		shim_event_ack(shim_event_of(id->id.event));
-		id->id.event = NULL;
-	}
-	return get_event(id->channel, event);
-}
-
-static int complete(struct shim_id *id, const struct awaited *want)
-{
-	struct shim_event *event;
-	int rc;
-
-	do {
-		rc = shim_next(id, &event);
-		if (rc)
-			return rc;
-		shim_event_keep(event, &id->id);
-	} while (is_beside(event, want));
-	return shim_meaning(&event->ev, want->type);
-}
-
-int shim_complete(struct shim_id *id, enum rdma_cm_event_type want)
-{
-	return complete(id, &(struct awaited){ .type = want });
-}
-
-int shim_complete_join(struct shim_id *id, const struct shim_member *member)
-{
-	const struct awaited want = { .type = RDMA_CM_EVENT_MULTICAST_JOIN, .member = member };
-
-	return complete(id, &want);
 }

@@ -308,6 +308,18 @@ void shim_event_keep(struct shim_event *event, struct rdma_cm_id *id);
 /* Charges the event, which is on no list, to its owner. */
 void shim_event_hand_out(struct shim_event *event);
 /*
+ * Queues an event that no driver knows of. ADDRINFO_* must have been promised
+ * (shim_events_promise); USER and INTERNAL take memory now: -ENOMEM. Any thread
+ * that holds the id alive; safe against a migration. -EINVAL: the channel is gone.
+ */
+int shim_event_own(struct shim_id *id, enum rdma_cm_event_type type, int status, uint64_t arg);
+/* For multicast.c: a promised event of @id with the parameters of datagrams. */
+void shim_event_ud(struct shim_id *id, enum rdma_cm_event_type type, const struct iw_cm_event *ev,
+		   struct shim_member *member, void *context);
+
+/* ------------------------------------------------------------ retrieve.c */
+
+/*
  * For synchronous ids: acknowledges the last event, waits for the next, keeps
  * it in id->event. 0 if it is @want with status 0; otherwise what it means.
  */
@@ -318,15 +330,6 @@ int shim_complete_join(struct shim_id *id, const struct shim_member *member);
 int shim_next(struct shim_id *id, struct shim_event **event);
 /* What @ev means to a call that waits for @want: 0 or a negative errno. */
 int shim_meaning(const struct rdma_cm_event *ev, enum rdma_cm_event_type want);
-/*
- * Queues an event that no driver knows of. ADDRINFO_* must have been promised
- * (shim_events_promise); USER and INTERNAL take memory now: -ENOMEM. Any thread
- * that holds the id alive; safe against a migration. -EINVAL: the channel is gone.
- */
-int shim_event_own(struct shim_id *id, enum rdma_cm_event_type type, int status, uint64_t arg);
-/* For multicast.c: a promised event of @id with the parameters of datagrams. */
-void shim_event_ud(struct shim_id *id, enum rdma_cm_event_type type, const struct iw_cm_event *ev,
-		   struct shim_member *member, void *context);
 
 /* ------------------------------------------------------------------ qp.c */
 
