@@ -235,8 +235,11 @@ struct rdma_cm_event *next_event(struct rdma_event_channel *ch, int ms)
 {
 	struct pollfd p = { .fd = ch->fd, .events = POLLIN };
 	struct rdma_cm_event *ev = NULL;
+	int n = poll(&p, 1, ms);
 
-	if (poll(&p, 1, ms) != 1 || rdma_get_cm_event(ch, &ev))
+	if (!n)
+		errno = ETIMEDOUT; /* not what the last call left there */
+	if (n != 1 || rdma_get_cm_event(ch, &ev))
 		return NULL;
 	return ev;
 }
