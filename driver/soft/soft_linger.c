@@ -267,19 +267,23 @@ static void say_and_close(int fd, const void *bytes, size_t len)
 	close(fd);
 }
 
-static int say_or_hold(struct lingering *l, unsigned int hold_ms, unsigned int ms)
+/* True: the loop has it now. */
+static bool say_or_hold(struct lingering *l, unsigned int hold_ms, unsigned int ms)
 {
 	int rc;
 
 	if (hold_ms) {
 		l->held = true;
 		l->then_ms = ms;
-		return begin(l, EPOLLIN, hold_ms);
+		return !begin(l, EPOLLIN, hold_ms);
 	}
 	rc = say(l);
-	if (!rc || rc == -EAGAIN)
-		rc = begin(l, rc ? EPOLLIN | EPOLLOUT : EPOLLIN, ms);
-	return rc;
+	if (rc == -EAGAIN)
+		return !begin(l, EPOLLIN | EPOLLOUT, ms);
+	/* A peer that has closed before us is not waited for. */
+	if (!rc)
+		rc = discard(l);
+	return rc == -EAGAIN && !begin(l, EPOLLIN, ms);
 }
 
 void soft_loop_linger(int fd, const void *bytes, size_t len, unsigned int ms)
@@ -301,7 +305,7 @@ void soft_loop_linger_held(int fd, const void *bytes, size_t len, unsigned int h
 		end(oldest);
 		put(oldest);
 	}
-	if (say_or_hold(l, hold_ms, ms))
+	if (!say_or_hold(l, hold_ms, ms))
 		put(l);
 }
 

@@ -192,15 +192,17 @@ void soft_listen_stop(struct soft_conn *conn)
 
 /* -------------------------------------------------------------------- TCP in */
 
+/* Unless the Request has been read, or the listener has let go of it. */
 static int await_request(struct soft_conn *conn)
 {
-	int ret;
+	int ret = 0;
 
 	iw_lock(&conn->lock);
-	conn->setup = iw_calloc(1, sizeof(*conn->setup));
-	ret = conn->setup ? soft_conn_watch(conn, EPOLLIN | EPOLLRDHUP) : -ENOMEM;
-	if (!ret)
-		soft_conn_time(conn, SOFT_CM_REQUEST_MS);
+	if (conn->phase == SOFT_CONN_HANDSHAKE && !conn->waits_since_ms) {
+		ret = soft_conn_watch(conn, EPOLLIN | EPOLLRDHUP);
+		if (!ret)
+			soft_conn_time(conn, SOFT_CM_REQUEST_MS);
+	}
 	iw_unlock(&conn->lock);
 	return ret;
 }
@@ -216,11 +218,24 @@ static bool is_alone(struct soft_conn *listener)
 	return alone;
 }
 
+/* The first to read is whoever accepted: a Request is often there already. */
+static int shake_hands(struct soft_conn *listener, struct soft_conn *conn)
+{
+	int ret;
+
+	conn->setup = iw_calloc(1, sizeof(*conn->setup));
+	ret = conn->setup ? list(listener, conn) : -ENOMEM;
+	if (ret)
+		return ret;
+	if (is_alone(listener))
+		soft_listen_request_ready(conn);
+	return await_request(conn);
+}
+
 /* A new handshake on @fd, which it owns. */
 static void handshake_new(struct soft_conn *listener, int fd)
 {
 	struct soft_conn *conn = soft_conn_new(true);
-	int ret;
 
 	if (!conn) {
 		close(fd);
@@ -230,13 +245,8 @@ static void handshake_new(struct soft_conn *listener, int fd)
 	conn->listener = listener;
 	conn->fd = fd;
 	conn->opts = listener->opts;
-	ret = list(listener, conn);
-	if (!ret)
-		ret = await_request(conn);
-	if (ret)
+	if (shake_hands(listener, conn))
 		drop(conn);
-	else if (is_alone(listener))
-		soft_listen_request_ready(conn); /* it is often there already */
 	soft_conn_put(conn);
 }
 
