@@ -3,6 +3,7 @@
 #include "api.h"
 
 #include <arpa/inet.h>
+#include <poll.h>
 
 struct rdma_event_channel *new_channel(void)
 {
@@ -123,11 +124,21 @@ void pair_up(struct pair *p)
 	expect(p->sch, RDMA_CM_EVENT_ESTABLISHED);
 }
 
+/* Before the child has heard that it stands the kernel has nothing to end, or to answer. */
+static void wait_for_child(const struct pair *p)
+{
+	struct pollfd heard = { .fd = p->sch->fd, .events = POLLIN };
+
+	poll(&heard, 1, PATIENT_MS);
+}
+
 void pair_hang_up(struct pair *p)
 {
 	need(!rdma_disconnect(p->client));
-	if (on_ib())
+	if (on_ib()) {
+		wait_for_child(p);
 		need(!rdma_disconnect(p->child));
+	}
 	expect(p->cch, RDMA_CM_EVENT_DISCONNECTED);
 }
 
