@@ -71,7 +71,8 @@ struct ibv_context *soft_ibv_open_device(struct ibv_device *dev)
 
 /* --------------------------------------------------------------------- QPs */
 
-/* Each counts the references of others on it, and has a stream or not. */
+/* Each counts the references of others on it, and has a stream or not. The lock: owner_ops, the
+ * stream. */
 static struct iw_lock qps_lock = IW_LOCK_STATIC;
 static struct soft_qp qps[FAKE_QPS];
 
@@ -128,7 +129,9 @@ static void end(struct soft_qp *qp, int status)
 	if (!ops)
 		return;
 	soft_watch_remove(&qp->watch);
+	iw_lock(&qps_lock); /* the loop may be reading */
 	close(qp->stream.fd);
+	iw_unlock(&qps_lock);
 	__atomic_sub_fetch(&fake_attached, 1, __ATOMIC_ACQ_REL);
 	ops->ended(qp->owner, status);
 }
@@ -151,12 +154,20 @@ static void watch_put(struct soft_watch *watch)
 static void watch_ready(struct soft_watch *watch, uint32_t events)
 {
 	struct soft_qp *qp = of_watch(watch);
+	const struct soft_owner_ops *ops;
 	uint8_t bytes[256];
-	ssize_t n = recv(qp->stream.fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+	ssize_t n = -1;
 
+	iw_lock(&qps_lock);
+	ops = qp->owner_ops;
+	if (ops)
+		n = recv(qp->stream.fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+	iw_unlock(&qps_lock);
+	if (!ops)
+		return;
 	if (n > 0 && !qp->first_fpdu_due && !qp->stream.initiator) {
 		qp->first_fpdu_due = true;
-		qp->owner_ops->first_fpdu(qp->owner);
+		ops->first_fpdu(qp->owner);
 	}
 	if (!n || (n < 0 && errno != EAGAIN))
 		end(qp, n ? -errno : 0);
