@@ -74,7 +74,7 @@ enum iw_cm_transport {
 	/*
 	 * Datagrams over these: an exchange of names. The QP serves many peers and
 	 * is moved by its owner's wishes alone; accept makes ESTABLISHED at once,
-	 * without an event; nothing is closed (-EINVAL).
+	 * without an event; nothing is closed.
 	 */
 	IW_CM_DATAGRAM
 };
@@ -388,8 +388,10 @@ int iw_cm_establish(struct iw_cm_id *id);
  * CLOSE if the connection came first. CLOSING, or IDLE after a connection or
  * an attempt that was reported: 0, nothing happens, but that the first call
  * after a close by an InfiniBand peer moves the QP to ERR and answers the peer,
- * as does the first one after CLOSE where both sides may have begun.
- * Otherwise -EINVAL.
+ * as does the first one after CLOSE where both sides may have begun. LISTEN:
+ * 0 but on iWARP, nothing happens. Otherwise -EINVAL. Datagrams: the QP is asked
+ * to go to ERR, if there is one, and neither driver nor peer hears of it; IDLE
+ * without an attempt that was reported: -EINVAL.
  */
 int iw_cm_disconnect(struct iw_cm_id *id, bool abrupt);
 

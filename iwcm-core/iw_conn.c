@@ -370,6 +370,7 @@ enum ending_how {
 	END_TELL,    /* the driver's disconnect */
 	END_REFUSE,  /* the peer has responded: the driver's reject */
 	END_ANSWER,  /* the peer has closed and waits for our word */
+	END_QP,	     /* nothing is closed, but the QP stops */
 };
 
 /* What is to end, and the state it stays in until it has. */
@@ -398,14 +399,25 @@ static enum ending_how answer_begin(struct iw_id *id)
 	return owed ? END_ANSWER : END_NOTHING;
 }
 
+/* Of datagrams: between two names that have met, or wait to, there is nothing but the QP. */
+static int datagram_begin(struct iw_id *id, struct ending *e)
+{
+	if (id->state == IW_CM_IDLE && !id->ended)
+		return -EINVAL;
+	e->how = END_QP;
+	return 0;
+}
+
 /* What a disconnect means in this state; moves ESTABLISHED -> CLOSING. */
 static int disconnect_begin(struct iw_id *id, struct ending *e)
 {
 	iw_assert_held(&id->lock);
 	*e = (struct ending){ .attempt = id->attempt, .state = id->state };
 	if (iw_cm_transport(&id->pub) == IW_CM_DATAGRAM)
-		return -EINVAL;
+		return datagram_begin(id, e);
 	switch (id->state) {
+	case IW_CM_LISTEN:
+		return iw_cm_transport(&id->pub) == IW_CM_IWARP ? -EINVAL : 0;
 	case IW_CM_ESTABLISHED:
 		iw_state_set(id, IW_CM_CLOSING);
 		id->close_begun = true;
@@ -480,6 +492,15 @@ static void disconnect_answer(struct iw_id *id)
 		iw_info("id %p: the peer's close is not answered: error %d", (void *)id, rc);
 }
 
+static int disconnect_qp(struct iw_id *id)
+{
+	iw_lock(&id->lock);
+	if (iw_qp_may(id, IW_QP_ERR))
+		return iw_qp_ask_and_unlock(id, IW_QP_ERR, NULL);
+	iw_unlock(&id->lock);
+	return 0;
+}
+
 /*
  * ESTABLISHED -> CLOSING; an attempt stays in its state until its outcome is
  * reported. Blocks as the driver does, never for the peer.
@@ -504,6 +525,8 @@ int iw_cm_disconnect(struct iw_cm_id *pub, bool abrupt)
 		iw_establish_refuse(id, e.attempt);
 	else if (e.how == END_ANSWER)
 		disconnect_answer(id);
+	else if (e.how == END_QP)
+		rc = disconnect_qp(id);
 	iw_op_end(id, &op);
 	return rc;
 }

@@ -399,9 +399,10 @@ IbTest(datagram, accept__names_the_qp)
 	cr_assert_eq(ev->param.ud.private_data_len, 3);
 	cr_assert_eq(memcmp(ev->param.ud.private_data, "yes", 3), 0);
 	succeeds(rdma_ack_cm_event(ev));
-	util_nothing(p.ch); /* the passive side hears nothing */
-	fails_with(EINVAL, rdma_disconnect(p.client));
-	fails_with(EINVAL, rdma_disconnect(p.child));
+	util_nothing(p.ch);		     /* the passive side hears nothing */
+	succeeds(rdma_disconnect(p.client)); /* stops the QP, and tells nobody */
+	succeeds(rdma_disconnect(p.child));
+	util_nothing(p.ch);
 	util_end_pair(&p);
 }
 
@@ -565,6 +566,19 @@ IbTest(qp, datagrams__each_step_can_fail)
 	}
 	datagram_qp(id);
 	util_destroy(id);
+	rdma_destroy_event_channel(ch);
+	util_all_gone();
+}
+
+IbTest(disconnect, listener__has_nothing_to_end)
+{
+	struct rdma_event_channel *ch = util_channel();
+	struct rdma_cm_id *listener = util_listen(ch, PORT);
+
+	succeeds(rdma_disconnect(listener));
+	cr_assert_eq(fake_calls(FAKE_DISCONNECT), 0);
+	util_nothing(ch);
+	util_destroy(listener);
 	rdma_destroy_event_channel(ch);
 	util_all_gone();
 }

@@ -161,20 +161,43 @@ Test(iw_dgram, reject__carries_the_reason)
 	fake_check_end();
 }
 
-Test(iw_dgram, disconnect__never)
+/* Neither the driver nor the peer hears of it, and the state stays. */
+Test(iw_dgram, disconnect__stops_the_qp_once_there_was_an_exchange)
 {
 	for (int s = 0; s < S_NSITUATIONS; s++) {
+		int want = s == S_IDLE ? -EINVAL : 0;
 		struct stage stage = { 0 };
+		struct fake_qp *qp;
 
 		if (s == S_ACCEPTED || s == S_CLOSING) /* there is no such thing */
 			continue;
 		stage = stage_set_on(IW_CM_DATAGRAM, s, &fake_ops);
-		cr_assert_eq(iw_cm_disconnect(stage.c->id, false), -EINVAL);
-		cr_assert_eq(iw_cm_disconnect(stage.c->id, true), -EINVAL);
+		cr_assert_eq(iw_cm_disconnect(stage.c->id, false), want); /* without a QP */
+		qp = attach_rts(stage.c->id);
+		cr_assert_eq(iw_cm_disconnect(stage.c->id, false), want);
+		cr_assert_eq(qp->state, want ? IW_QP_RTS : IW_QP_ERR);
+		cr_assert_eq(iw_cm_disconnect(stage.c->id, true), want);
 		cr_assert_eq(iw_cm_get_state(stage.c->id), state_of[s]);
+		cr_assert_eq(fake.count[F_MODIFY_QP], want ? 0 : 1);
 		cr_assert_eq(fake.count[F_DISCONNECT], 0);
 		stage_clear(&stage);
+		fake_qp_free(qp);
 	}
+	fake_check_end();
+}
+
+Test(iw_dgram, disconnect__passes_the_error_of_the_qp)
+{
+	struct stage stage = stage_set_on(IW_CM_DATAGRAM, S_ESTABLISHED, &fake_ops);
+	struct fake_qp *qp = attach_rts(stage.c->id);
+
+	fake.fail[F_MODIFY_QP] = -EIO;
+	cr_assert_eq(iw_cm_disconnect(stage.c->id, false), -EIO);
+	fake.fail[F_MODIFY_QP] = 0;
+	cr_assert_eq(iw_cm_disconnect(stage.c->id, false), 0);
+	cr_assert_eq(qp->state, IW_QP_ERR);
+	stage_clear(&stage);
+	fake_qp_free(qp);
 	fake_check_end();
 }
 
