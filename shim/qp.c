@@ -74,11 +74,17 @@ static int create_cqs(struct rdma_cm_id *id, const struct ibv_qp_init_attr_ex *a
 
 /* ---- creation */
 
-/* On InfiniBand the rest of a QP's life hangs on it; iWARP's verbs know one type only. */
+/*
+ * The rest of a QP's life hangs on it. To the datagrams of a connection iWARP's
+ * devices, which have none, say so themselves.
+ */
 static bool fits_id(const struct rdma_cm_id *id, const struct ibv_qp_init_attr_ex *attr)
 {
-	return id->verbs->device->transport_type == IBV_TRANSPORT_IWARP ||
-	       (id->qp_type == IBV_QPT_UD) == (attr->qp_type == IBV_QPT_UD);
+	bool datagram = attr->qp_type == IBV_QPT_UD;
+
+	if (id->qp_type == IBV_QPT_UD)
+		return datagram;
+	return !datagram || id->verbs->device->transport_type == IBV_TRANSPORT_IWARP;
 }
 
 static int check_create(struct rdma_cm_id *id, const struct ibv_qp_init_attr_ex *attr)

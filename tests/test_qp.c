@@ -106,6 +106,22 @@ Test(create_qp, order__unbound_and_null)
 	end(ch, id);
 }
 
+Test(create_qp, order__no_connection_on_a_datagram_id)
+{
+	struct rdma_event_channel *ch = util_channel();
+	struct ibv_qp_init_attr attr = util_qp_attr();
+	struct sockaddr_in addr = fake_addr(0, PORT);
+	struct rdma_cm_id *id;
+
+	succeeds(rdma_create_id(ch, &id, NULL, RDMA_PS_UDP));
+	succeeds(rdma_bind_addr(id, (struct sockaddr *)&addr));
+	fails_with(EINVAL, rdma_create_qp(id, NULL, &attr));
+	cr_assert_null(id->qp);
+	util_destroy(id);
+	rdma_destroy_event_channel(ch);
+	util_all_gone();
+}
+
 Test(create_qp, order__the_channel_has_gone)
 {
 	struct rdma_event_channel *ch = util_channel();
