@@ -67,7 +67,8 @@ int shim_options_replay(struct shim_id *id, struct iw_cm_id *cm)
 
 /*
  * Stands for rdma_resolve_route(3): ADDR_RESOLVED -> ROUTE_QUERY, and
- * ROUTE_RESOLVED follows. iWARP has no paths, and its driver none to set.
+ * ROUTE_RESOLVED follows. iWARP has no paths, but the kernel answers so there, too;
+ * the software device refuses.
  */
 static int set_path(struct shim_id *id, const void *val, size_t len)
 {
@@ -79,7 +80,7 @@ static int set_path(struct shim_id *id, const void *val, size_t len)
 		return -EINVAL;
 	if (!val)
 		return -EFAULT;
-	if (!cm || !id->id.verbs || id->id.verbs->device->transport_type == IBV_TRANSPORT_IWARP)
+	if (!cm || !id->id.verbs)
 		return -EINVAL;
 	rc = shim_route_begin(id);
 	if (rc)
