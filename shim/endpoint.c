@@ -184,11 +184,11 @@ static int get_request(struct shim_id *listener, struct rdma_cm_id **id)
 	if (rc)
 		return rc;
 	if (!shim_is_request(event)) {
-		shim_event_keep(event, &listener->id);
+		shim_event_keep(event, listener);
 		return shim_meaning(&event->ev, RDMA_CM_EVENT_CONNECT_REQUEST);
 	}
 	child = event->ev.id;
-	shim_event_keep(event, child);
+	shim_event_keep(event, shim_child_of(event));
 	child->qp_type = listener->id.qp_type; /* which XRC has from the address */
 	rc = give_qp(listener, child);
 	if (rc) {

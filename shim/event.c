@@ -154,10 +154,22 @@ void shim_event_hand_out(struct shim_event *event)
 	iw_unlock(&owner->lock);
 }
 
-void shim_event_keep(struct shim_event *event, struct rdma_cm_id *id)
+void shim_event_keep(struct shim_event *event, struct shim_id *id)
 {
+	shim_event_unkeep(id);
 	event->keeper = id;
-	id->event = &event->ev;
+	id->kept = event;
+	id->id.event = &event->ev;
+}
+
+void shim_event_unkeep(struct shim_id *id)
+{
+	if (!id->kept)
+		return;
+	if (id->id.event == &id->kept->ev) /* the program may have taken it away */
+		id->id.event = NULL;
+	id->kept->keeper = NULL;
+	id->kept = NULL;
 }
 
 int shim_event_ack(struct shim_event *event)
@@ -166,8 +178,7 @@ int shim_event_ack(struct shim_event *event)
 	struct shim_event *rest = event;
 
 	if (event->keeper)
-		event->keeper->event = NULL;
-	event->keeper = NULL;
+		shim_event_unkeep(event->keeper);
 	iw_lock(&owner->lock);
 	event->magic = 0;
 	TAILQ_REMOVE(&owner->unacked, event, link);

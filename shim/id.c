@@ -474,6 +474,7 @@ void shim_id_free(struct shim_id *id)
 	leave_channel(id);
 	if (id->device)
 		shim_device_put(id->device);
+	shim_event_unkeep(id);
 	free_spares(id);
 	free(id->ep);
 	free(id->id.route.path_rec);

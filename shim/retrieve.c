@@ -144,7 +144,7 @@ static int complete(struct shim_id *id, const struct awaited *want)
 		rc = shim_next(id, &event);
 		if (rc)
 			return rc;
-		shim_event_keep(event, &id->id);
+		shim_event_keep(event, id);
 	} while (is_beside(event, want));
 	return shim_meaning(&event->ev, want->type);
 }

@@ -49,7 +49,7 @@ struct shim_event {
 		*member; /* a multicast event's: its leave waits for the acknowledgement */
 	TAILQ_ENTRY(shim_event) link; /* a channel's queue, an id's spares or unacked */
 	struct shim_id *owner;	      /* whose destroy waits for the acknowledgement */
-	struct rdma_cm_id *keeper;    /* synchronous: has it as its event; NULL: none */
+	struct shim_id *keeper;	      /* synchronous: has it as its event; NULL: none */
 	uint32_t magic;		      /* SHIM_EVENT_MAGIC while the program has it */
 	bool embedded;		      /* lives inside its owner, is never freed alone */
 	uint8_t *private_data;	      /* SHIM_PRIVATE_DATA_MAX bytes; NULL: it never has any */
@@ -132,6 +132,7 @@ struct shim_id {
 	struct iw_cm_ece local_ece;	   /* rdma_set_local_ece(3); as the public fields */
 	struct iw_cm_ece remote_ece;	   /* of the request or the response; likewise */
 	TAILQ_HEAD(, shim_member) members; /* multicast.c; under @lock */
+	struct shim_event *kept;	   /* id.event, unless the program took that away */
 	struct shim_info_job *info;	   /* resolve_info.c; under @lock */
 	struct shim_event own[SHIM_OWN_EVENTS];
 	uint8_t own_data[SHIM_PRIVATE_DATA_MAX]; /* of the first; no two of a connection have some
@@ -304,7 +305,9 @@ void shim_events_unpromise(struct shim_id *id, unsigned int n);
 void shim_event_drop(struct shim_event *event);
 int shim_event_ack(struct shim_event *event);
 /* Makes it the event of a synchronous id, until it is acknowledged, by whomever. */
-void shim_event_keep(struct shim_event *event, struct rdma_cm_id *id);
+void shim_event_keep(struct shim_event *event, struct shim_id *id);
+/* Neither knows of the other any more: the event is acknowledged, or the id goes first. */
+void shim_event_unkeep(struct shim_id *id);
 /* Charges the event, which is on no list, to its owner. */
 void shim_event_hand_out(struct shim_event *event);
 /*

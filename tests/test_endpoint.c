@@ -377,6 +377,25 @@ Test(endpoint, request__without_a_qp_and_destroyed_unanswered, .timeout = 30)
 	util_all_gone();
 }
 
+/* A program that takes the event away acknowledges it when it likes. */
+Test(endpoint, request__its_event_outlives_the_child, .timeout = 30)
+{
+	struct ibv_qp_init_attr mine = util_qp_attr();
+	struct rdma_cm_id *listener = listening(NULL, NULL), *id = connecting(&mine), *child;
+	struct later *l = util_later(connect_later, id);
+	struct rdma_cm_event *event;
+
+	succeeds(rdma_get_request(listener, &child));
+	event = child->event;
+	child->event = NULL;
+	rdma_destroy_ep(child);
+	cr_assert_eq((long)util_join(l), -1);
+	succeeds(rdma_ack_cm_event(event));
+	rdma_destroy_ep(listener);
+	rdma_destroy_ep(id);
+	util_all_gone();
+}
+
 Test(endpoint, request__the_qp_cannot_be_made, .timeout = 30)
 {
 	struct ibv_qp_init_attr attr = util_qp_attr(), mine = util_qp_attr();
