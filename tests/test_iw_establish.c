@@ -533,7 +533,7 @@ Test(iw_establish, establish__given_up_meanwhile)
 		fake.hook[F_ESTABLISH] = disconnect_once;
 		fake.fail[F_ESTABLISH] = fail ? -EIO : 0;
 		cr_assert_eq(iw_cm_establish(stage.c->id), fail ? -EIO : 0);
-		cr_assert_eq(fake.count[F_REJECT], fail);
+		cr_assert_eq(fake.count[F_REJECT], (unsigned int)fail);
 		cr_assert_eq(fake.count[F_DISCONNECT], !fail);
 		if (fail) {
 			check_failed(stage.c, -ECONNABORTED);
