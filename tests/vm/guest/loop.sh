@@ -7,7 +7,7 @@
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$SRC/tests/vm/guest/lib.sh"
 
-: "${COMBOS:=preload/preload preload/stock stock/preload stock/stock}" "${N:=100}"
+: "${COMBOS:=preload/preload preload/stock}" "${N:=100}"
 loop=$BUILD/tests/vm/prog/conn_loop
 
 # loop_case NAME SERVER_OPTIONS CLIENT_OPTIONS
