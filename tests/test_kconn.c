@@ -166,6 +166,21 @@ Test(kconn, accept__the_peer_closes_before_it_stands, .init = kdev_setup)
 	kdev_finish(id);
 }
 
+/* The server dies before it has heard that its answer came. */
+Test(kconn, connect__the_peer_takes_its_answer_back, .init = kdev_setup)
+{
+	struct iw_cm_id *id = responded();
+
+	cr_assert_eq(iw_cm_establish(id), 0);
+	queue_event(0, UCMA_EVENT_REJECTED, 0)->status = 28;
+	kdev_pump_all();
+	cr_assert_eq(nseen, 2);
+	cr_assert_eq(seen[1].type, IW_CM_EVENT_CLOSE);
+	cr_assert_eq(seen[1].status, 0);
+	cr_assert_eq(iw_cm_get_state(id), IW_CM_IDLE);
+	kdev_finish(id);
+}
+
 /* The reply's Q_Key is not the id's: the kernel calls that an error of the address. */
 Test(kconn, datagram__a_reply_that_does_not_fit, .init = kdev_setup)
 {

@@ -174,11 +174,28 @@ static void make_failure(struct kid *kid, struct iw_cm_event *ev)
 		ucma_disconnect(kid->source->fd, kid->kernel_id);
 }
 
+/*
+ * The peer has taken back its answer while ours to it was under way, which is how
+ * InfiniBand's kernel ends what died before it stood there: here it stood.
+ */
+static void find_end(struct kid *kid, struct iw_cm_event *ev)
+{
+	if (ev->type != IW_CM_EVENT_CONNECT_REPLY || !ev->status ||
+	    iw_cm_transport(kid->id) != IW_CM_INFINIBAND)
+		return;
+	*ev = (struct iw_cm_event){
+		.type = IW_CM_EVENT_CLOSE,
+		.detail = UCMA_EVENT_DISCONNECTED,
+	};
+}
+
 /* What the kernel tells of an attempt in place of its outcome: nothing follows it. */
 static void find_outcome(struct kid *kid, struct iw_cm_event *ev)
 {
-	if (!kid_is_pending(kid))
+	if (!kid_is_pending(kid)) {
+		find_end(kid, ev);
 		return;
+	}
 	if (ev->type == IW_CM_EVENT_CLOSE && kid->passive)
 		make_failure(kid, ev);
 	else if (ev->type == IW_CM_EVENT_ADDR && kid->datagram) /* its Q_Key is another */
