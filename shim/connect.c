@@ -425,7 +425,7 @@ static int do_disconnect(struct shim_id *id)
 	if (!id->cm || !id->device)
 		return -EINVAL;
 	rc = iw_cm_disconnect(id->cm, false);
-	if (rc == -EINVAL && id->passive && !shim_is_datagram(id))
+	if (rc == -EINVAL && id->passive)
 		return 0;
 	if (rc || !sync || !end_is_due(id))
 		return rc;

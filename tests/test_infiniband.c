@@ -434,6 +434,8 @@ IbTest(datagram, reject__tells_the_reason)
 
 	succeeds(rdma_reject(p.child, NULL, 0));
 	cr_assert_eq(util_expect(p.ch, RDMA_CM_EVENT_REJECTED), FAKE_REASON);
+	succeeds(rdma_disconnect(p.child));
+	succeeds(rdma_disconnect(p.client));
 	util_end_pair(&p);
 }
 
