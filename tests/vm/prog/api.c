@@ -23,6 +23,8 @@ struct shared {
 	char observation[NAME_MAX_LEN];
 	bool done;
 };
+/* Of all workers: how many cases were begun. */
+static unsigned int *begun;
 static struct shared own, *shared = &own;
 static const char *case_name = "";
 static uint16_t port_base, port_used;
@@ -76,24 +78,35 @@ static void run_child(const struct api_case *c)
 	struct rlimit no_core = { 0, 0 };
 
 	setrlimit(RLIMIT_CORE, &no_core);
-	alarm(c->seconds ? c->seconds : HANG_SECONDS);
 	c->run();
 	fflush(stdout);
 	__atomic_store_n(&shared->done, true, __ATOMIC_RELEASE);
 	_exit(0);
 }
 
+enum end {
+	END_GOOD,
+	END_BAD, /* as its status says */
+	END_HANG,
+};
+
 /*
- * False once the child has said all it will: the kernel may take another ten
- * seconds to end a process that has connections pending.
+ * Nobody waits for a child that has said all it will, or never will: the kernel
+ * may take minutes to end a process that has connections pending.
  */
-static bool ended_badly(pid_t pid, int *status)
+static enum end end_of(const struct api_case *c, pid_t pid, int *status)
 {
+	int64_t last = now_ms() + 1000LL * (c->seconds ? c->seconds : HANG_SECONDS);
+
 	for (;;) {
 		if (__atomic_load_n(&shared->done, __ATOMIC_ACQUIRE))
-			return false;
+			return END_GOOD;
 		if (waitpid(pid, status, WNOHANG) == pid)
-			return *status != 0;
+			return *status ? END_BAD : END_GOOD;
+		if (now_ms() > last) {
+			kill(pid, SIGKILL);
+			return END_HANG;
+		}
 		sleep_ms(5);
 	}
 }
@@ -101,6 +114,7 @@ static bool ended_badly(pid_t pid, int *status)
 static void run_one(const struct api_case *c)
 {
 	int64_t start = now_ms();
+	enum end end;
 	int status;
 	pid_t pid;
 
@@ -112,30 +126,44 @@ static void run_one(const struct api_case *c)
 	if (!pid)
 		run_child(c);
 	port_used = (uint16_t)(port_used + 10);
-	if (!ended_badly(pid, &status)) {
-		fprintf(stderr, "%s took %lld ms\n", c->name, (long long)(now_ms() - start));
-		return;
-	}
-	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM)
+	end = end_of(c, pid, &status);
+	fprintf(stderr, "%s took %lld ms\n", c->name, (long long)(now_ms() - start));
+	if (end == END_HANG)
 		say("hang");
-	else if (WIFSIGNALED(status))
+	else if (end == END_BAD && WIFSIGNALED(status))
 		say("crash SIG%s", sigabbrev_np(WTERMSIG(status)));
-	else if (WEXITSTATUS(status) && WEXITSTATUS(status) != 3)
+	else if (end == END_BAD && WEXITSTATUS(status) != 3)
 		say("exit %d", WEXITSTATUS(status));
 }
 
-/* The cases of one worker: every @workers-th, from the @nth. */
+static bool is_wanted(const struct api_case *c, const char *only)
+{
+	if ((c->when == DEADLY && !getenv("API_DEADLY")) ||
+	    (c->when == SLOW && !getenv("API_SLOW")))
+		return false;
+	return !only || !strncmp(c->name, only, strlen(only));
+}
+
+/* The cases that no other worker has begun, one after another. */
 static void work(const struct api_case *const *tables, size_t n, const char *only, int nth)
 {
-	int workers = getenv("API_WORKERS") ? atoi(getenv("API_WORKERS")) : 1, i = 0;
+	unsigned int i = 0, mine = __atomic_fetch_add(begun, 1, __ATOMIC_RELAXED);
 	const struct api_case *c;
 
-	port_base = (uint16_t)(20000 + 2000 * nth);
+	port_base = (uint16_t)(20000 + 1500 * nth);
 	for (; n; n--, tables++)
 		for (c = *tables; c->name; c++)
-			if ((!only || !strncmp(c->name, only, strlen(only))) &&
-			    (!c->deadly || getenv("API_DEADLY")) && i++ % workers == nth)
+			if (is_wanted(c, only) && i++ == mine) {
 				run_one(c);
+				mine = __atomic_fetch_add(begun, 1, __ATOMIC_RELAXED);
+			}
+}
+
+static void *share(size_t len)
+{
+	void *p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	return p == MAP_FAILED ? NULL : p;
 }
 
 static int start_worker(const struct api_case *const *tables, size_t n, const char *only, int nth)
@@ -144,9 +172,8 @@ static int start_worker(const struct api_case *const *tables, size_t n, const ch
 
 	if (pid)
 		return pid < 0 ? 2 : 0;
-	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
-		      0);
-	if (shared == MAP_FAILED)
+	shared = share(sizeof(*shared));
+	if (!shared)
 		exit(2);
 	work(tables, n, only, nth);
 	exit(0);
@@ -157,6 +184,9 @@ int api_run(const struct api_case *const *tables, size_t n, const char *only)
 	int workers = getenv("API_WORKERS") ? atoi(getenv("API_WORKERS")) : 1;
 	int failed = 0, status, devices;
 
+	begun = share(sizeof(*begun));
+	if (!begun)
+		return 2;
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	/* The children need not load the providers again. */
 	ibv_free_device_list(ibv_get_device_list(&devices));

@@ -20,16 +20,23 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+enum api_when {
+	ALWAYS,
+	DEADLY, /* stock librdmacm takes the kernel down: only with API_DEADLY */
+	SLOW,	/* takes stock librdmacm, or the kernel, long: only with API_SLOW */
+};
+
 struct api_case {
 	const char *name;
 	void (*run)(void);
 	unsigned int seconds; /* until it counts as a hang; 0: the default */
-	bool deadly;	      /* stock librdmacm takes the kernel down: only with API_DEADLY */
+	enum api_when when;
 };
 
 /*
  * Runs each case of the @n tables whose name begins with @only (NULL: all) in a
  * child, API_WORKERS of them at a time: most only wait. 0 or 2 (no memory).
+ * The order in which they begin is that of the tables.
  */
 int api_run(const struct api_case *const *tables, size_t n, const char *only);
 
@@ -75,6 +82,9 @@ uint16_t fresh_port(void);
 
 #define QUIET_MS 200
 #define PATIENT_MS 10000
+/* For what only InfiniBand's kind tells, or all others do. */
+#define IF_IB_MS (on_ib() ? PATIENT_MS : QUIET_MS)
+#define UNLESS_IB_MS (on_ib() ? QUIET_MS : PATIENT_MS)
 
 /* The next event within @ms, NULL if there is none. To be acknowledged. */
 struct rdma_cm_event *next_event(struct rdma_event_channel *ch, int ms);
@@ -86,6 +96,8 @@ const char *event_text(struct rdma_event_channel *ch, int ms);
  */
 const char *events_text(struct rdma_event_channel *ch, int due);
 /* "client=... server=..." of two channels, @c and @s events being due. */
+/* An event that only iWARP's kernel sends by itself. */
+#define UNLESS_IB (on_ib() ? 0 : 1)
 void say_events(struct rdma_event_channel *client, struct rdma_event_channel *server, int c, int s);
 /* rr, depth, private data length and the rest of the connection's parameters. */
 const char *param_text(const struct rdma_cm_event *ev);

@@ -240,10 +240,10 @@ static void depths(void)
 }
 
 const struct api_case api_private[] = {
-	{ "private_accept", accept_lengths, 120, false },
-	{ "private_reject", reject_lengths, 120, false },
-	{ "private_long", too_long, 0, false },
-	{ "private_null", no_pointer, 0, false },
-	{ "depths", depths, 0, false },
-	{ NULL, NULL, 0, false },
+	{ "private_accept", accept_lengths, 120, ALWAYS },
+	{ "private_reject", reject_lengths, 120, ALWAYS },
+	{ "private_long", too_long, 0, ALWAYS },
+	{ "private_null", no_pointer, 0, ALWAYS },
+	{ "depths", depths, 0, ALWAYS },
+	{ NULL, NULL, 0, ALWAYS },
 };

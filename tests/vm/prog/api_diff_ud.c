@@ -129,6 +129,63 @@ static void ask(struct service *s, const void *data, uint8_t len)
 	s->child = s->request->id;
 }
 
+/* What a datagram id has of a connection is its queue pair. */
+static void disconnect_one(const char *name, struct rdma_cm_id *id)
+{
+	struct ibv_qp_init_attr init;
+	struct ibv_qp_attr attr;
+	const char *result;
+
+	at("%s", name);
+	result = rc(rdma_disconnect(id));
+	need(!id->qp || !ibv_query_qp(id->qp, &attr, IBV_QP_STATE, &init));
+	say("%s qp=%s", result, !id->qp ? "none" : attr.qp_state == IBV_QPS_ERR ? "ERR" : "alive");
+}
+
+static void ud_disconnect(void)
+{
+	struct rdma_conn_param param = conn_param(NULL, 0);
+	struct rdma_event_channel *ch = new_channel();
+	struct rdma_cm_id *id = datagram_id(ch, RDMA_PS_UDP);
+	struct service s;
+
+	need(!rdma_bind_addr(id, sa(ADDR, 0)));
+	disconnect_one("bound", id);
+	need(!rdma_listen(id, 1));
+	disconnect_one("listening", id);
+	id = datagram_id(ch, RDMA_PS_UDP);
+	need(!rdma_listen(id, 1));
+	disconnect_one("listening_anywhere", id);
+	id = datagram_id(ch, RDMA_PS_UDP);
+	need(lookup(id, ADDR, htons(fresh_port())) && !datagram_qp(id));
+	need(!rdma_connect(id, &param));
+	at("nobody");
+	say("%s", event_text(ch, IF_IB_MS));
+	disconnect_one("after_refusal", id);
+	ask(&s, NULL, 0);
+	disconnect_one("unanswered_child", s.child);
+	disconnect_one("waiting_client", s.client);
+	at("late_answer");
+	say("%s client=%s", rc(rdma_reject(s.child, NULL, 0)), event_text(s.cch, 3 * QUIET_MS));
+	disconnect_one("refused_client", s.client);
+	disconnect_one("refusing_child", s.child);
+}
+
+/* A queue pair stops even where there is nothing to disconnect. */
+static void ud_disconnect_qp(void)
+{
+	struct rdma_event_channel *ch = new_channel();
+	struct rdma_cm_id *id = datagram_id(ch, RDMA_PS_UDP);
+
+	need(lookup(id, ADDR, htons(7)) && !datagram_qp(id));
+	disconnect_one("resolved", id);
+	id = datagram_id(ch, RDMA_PS_UDP);
+	need(!rdma_bind_addr(id, sa(ADDR, 0)) && !datagram_qp(id));
+	disconnect_one("bound", id);
+	need(!rdma_listen(id, 1));
+	disconnect_one("listening", id);
+}
+
 static void ud_service(void)
 {
 	struct rdma_conn_param param = conn_param("answer", 7);
@@ -161,8 +218,8 @@ static void ud_service(void)
 	say("%s", event_text(s.sch, QUIET_MS));
 	OBSERVE("accept_twice", rdma_accept(s.child, &param));
 	OBSERVE("establish", rdma_establish(s.client));
-	OBSERVE("disconnect_client", rdma_disconnect(s.client));
-	OBSERVE("disconnect_child", rdma_disconnect(s.child));
+	disconnect_one("disconnect_client", s.client);
+	disconnect_one("disconnect_child", s.child);
 	at("end");
 	say("client=%s server=%s", event_text(s.cch, QUIET_MS), event_text(s.sch, QUIET_MS));
 	OBSERVE("connect_again", rdma_connect(s.client, &param));
@@ -196,7 +253,7 @@ static void ud_no_qp(void)
 	need(!rdma_bind_addr(listener, sa(ADDR, 0)) && !rdma_listen(listener, 2));
 	need(lookup(client, ADDR, rdma_get_src_port(listener)));
 	OBSERVE("connect", rdma_connect(client, &param));
-	ev = next_event(sch, PATIENT_MS);
+	ev = next_event(sch, IF_IB_MS);
 	need(ev);
 	at("request");
 	say("%s", ud_text(ev));
@@ -263,7 +320,7 @@ static void ud_nobody(void)
 	need(lookup(id, ADDR, htons(fresh_port())));
 	at("connect");
 	say("%s", rc(rdma_connect(id, &param)));
-	ev = next_event(ch, PATIENT_MS);
+	ev = next_event(ch, IF_IB_MS);
 	at("event");
 	say("%s", ev ? ud_text(ev) : "none");
 }
@@ -280,7 +337,7 @@ static void ud_other_kind(void)
 	at("connect");
 	say("%s", rc(rdma_connect(id, &param)));
 	at("events");
-	say("client=%s server=%s", event_text(ch, PATIENT_MS), event_text(sch, QUIET_MS));
+	say("client=%s server=%s", event_text(ch, IF_IB_MS), event_text(sch, QUIET_MS));
 }
 
 static void ud_sync(void)
@@ -511,24 +568,26 @@ static void endpoints(void)
 }
 
 const struct api_case api_ud[] = {
-	{ "ud", ud_steps, 0, false },
-	{ "ud_attr", ud_attrs, 0, false },
-	{ "ud_service", ud_service, 0, false },
-	{ "ud_accept_null", ud_accept_null, 0, false },
-	{ "ud_no_qp", ud_no_qp, 0, false },
-	{ "ud_reject", ud_reject, 0, false },
-	{ "ud_length", ud_lengths, 60, false },
-	{ "ud_nobody", ud_nobody, 0, false },
-	{ "ud_other_kind", ud_other_kind, 0, false },
-	{ "ud_sync", ud_sync, 0, false },
-	{ "mc", mc_join, 0, false },
-	{ "mc_other", mc_others, 60, false },
-	{ "mc_ex", mc_ex, 30, false },
-	{ "mc_unread", mc_unread, 0, false },
-	{ "mc_sync", mc_sync, 0, false },
-	{ "mc_null", mc_null, 3, false },
-	{ "mc_leave_null", mc_leave_null, 3, false },
-	{ "mc_ex_null", mc_ex_null, 3, false },
-	{ "endpoint", endpoints, 30, false },
-	{ NULL, NULL, 0, false },
+	{ "ud", ud_steps, 0, ALWAYS },
+	{ "ud_attr", ud_attrs, 0, ALWAYS },
+	{ "ud_service", ud_service, 0, ALWAYS },
+	{ "ud_disconnect", ud_disconnect, 0, ALWAYS },
+	{ "ud_disconnect_qp", ud_disconnect_qp, 0, ALWAYS },
+	{ "ud_accept_null", ud_accept_null, 0, ALWAYS },
+	{ "ud_no_qp", ud_no_qp, 0, ALWAYS },
+	{ "ud_reject", ud_reject, 0, ALWAYS },
+	{ "ud_length", ud_lengths, 60, ALWAYS },
+	{ "ud_nobody", ud_nobody, 0, ALWAYS },
+	{ "ud_other_kind", ud_other_kind, 0, ALWAYS },
+	{ "ud_sync", ud_sync, 0, ALWAYS },
+	{ "mc", mc_join, 0, ALWAYS },
+	{ "mc_other", mc_others, 60, ALWAYS },
+	{ "mc_ex", mc_ex, 30, ALWAYS },
+	{ "mc_unread", mc_unread, 0, ALWAYS },
+	{ "mc_sync", mc_sync, 6, ALWAYS },
+	{ "mc_null", mc_null, 3, ALWAYS },
+	{ "mc_leave_null", mc_leave_null, 3, ALWAYS },
+	{ "mc_ex_null", mc_ex_null, 3, ALWAYS },
+	{ "endpoint", endpoints, 30, ALWAYS },
+	{ NULL, NULL, 0, ALWAYS },
 };
