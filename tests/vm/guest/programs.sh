@@ -3,8 +3,9 @@
 # Debian's own programs over kernel RoCE (rxe), unmodified, and those over siw that clients.sh does
 # not try: rdmacm-utils as far as they need no rsockets, perftest with -R.
 # Environment: DEVICES ("siw rxe"), COMBOS ("server/client ..." of stock, preload, place), ONLY (a
-# regex of case names), LIMIT (seconds a client may take). Without COMBOS: all cases with ours on
-# both sides, some of them mixed with the stock library.
+# regex of case names), ALL (not empty: the variants that take time and show little, too), LIMIT
+# (seconds a client may take). Without COMBOS: ours on both sides, and some cases mixed with the
+# stock library.
 # Time limit: 900 s
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$SRC/tests/vm/guest/lib.sh"
@@ -14,7 +15,17 @@
 . "$SRC/tests/vm/guest/program_cases.sh"
 
 : "${DEVICES:=siw rxe}"
-mixed='^(rping-C100-V|rping-own-qp|ucmatose-c30|rdma_client|rdma_xclient-srq|udaddy|mckey|ib_write_lat-65536)$'
+mixed='^(rping-C100-V|rdma_client|udaddy|ib_write_lat-65536)$'
+[ -z "${ALL-}" ] ||
+	mixed='^(rping-C100-V|rping-own-qp|ucmatose-c30|rdma_client|rdma_xclient-srq|udaddy|mckey|ib_write_lat-65536)$'
+rare='^(rping-(any|source|own-qp-.*)|ucmatose-(c30|tos)|udaddy-(tos|ipv6)|mckey-c3'
+rare+='|ib_.*-64|ib_(send|read)_lat-65536|ib_.*_lat-1048576|ib_(send|read)_bw-1048576)$'
+
+# Instead of pair_lib.sh's.
+wanted() {
+	[ -n "${ONLY-}${ALL-}" ] || [[ ! $1 =~ $rare ]] || return 1
+	[[ $1 =~ ${ONLY:-.} ]]
+}
 
 # clients.sh has the others on siw.
 device_cases() {
