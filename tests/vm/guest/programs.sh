@@ -18,8 +18,8 @@
 mixed='^(rping-C100-V|rdma_client|udaddy|ib_write_lat-65536)$'
 [ -z "${ALL-}" ] ||
 	mixed='^(rping-C100-V|rping-own-qp|ucmatose-c30|rdma_client|rdma_xclient-srq|udaddy|mckey|ib_write_lat-65536)$'
-rare='^(rping-(any|source|own-qp-.*)|ucmatose-(c30|tos)|udaddy-(tos|ipv6)|mckey-c3'
-rare+='|ib_.*-64|ib_(send|read)_lat-65536|ib_.*_lat-1048576|ib_(send|read)_bw-1048576)$'
+rare='^(rping-(any|source|own-qp-.*)|ucmatose-(c30|tos)|udaddy-(tos|ipv6)|mckey-(c3|send-only)'
+rare+='|rdma_client-ipv6|ib_.*-64|ib_write_bw-65536|ib_(send|read)_lat-65536|ib_.*_lat-1048576|ib_(send|read)_bw-1048576)$'
 
 # Instead of pair_lib.sh's.
 wanted() {
