@@ -213,17 +213,9 @@ static void parse(int argc, char **argv)
 	int o;
 
 	while ((o = getopt(argc, argv, "sca:p:d:n:w:l:r")) != -1) {
+		if (prog_side_option(o, &opt.server, &opt.address, &opt.port))
+			continue;
 		switch (o) {
-		case 's':
-		case 'c':
-			opt.server = o == 's';
-			break;
-		case 'a':
-			opt.address = optarg;
-			break;
-		case 'p':
-			opt.port = optarg;
-			break;
 		case 'd':
 			opt.private_data = optarg;
 			break;

@@ -395,17 +395,9 @@ static void parse(int argc, char **argv)
 	int o;
 
 	while ((o = getopt(argc, argv, "lsca:p:")) != -1) {
+		if (prog_side_option(o, &opt.server, &opt.address, &opt.port))
+			continue;
 		switch (o) {
-		case 's':
-		case 'c':
-			opt.server = o == 's';
-			break;
-		case 'a':
-			opt.address = optarg;
-			break;
-		case 'p':
-			opt.port = optarg;
-			break;
 		case 'l':
 			list(pair_data);
 			list(pair_bad);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 void prog_complain(const char *what)
 {
@@ -35,6 +36,24 @@ struct sockaddr_storage prog_address(const char *host, const char *port)
 	memcpy(&address, found->ai_addr, found->ai_addrlen);
 	freeaddrinfo(found);
 	return address;
+}
+
+bool prog_side_option(int o, bool *server, const char **address, const char **port)
+{
+	switch (o) {
+	case 's':
+	case 'c':
+		*server = o == 's';
+		return true;
+	case 'a':
+		*address = optarg;
+		return true;
+	case 'p':
+		*port = optarg;
+		return true;
+	default:
+		return false;
+	}
 }
 
 int prog_open_qp(struct prog_qp *q, struct rdma_cm_id *id, uint32_t depth)

@@ -28,6 +28,9 @@ void prog_complain(const char *what);
 /* Parses a numeric IPv4 or IPv6 address (optionally with %interface) and a port, or exits. */
 struct sockaddr_storage prog_address(const char *host, const char *port);
 
+/* Takes the options that all programs have: -s or -c, -a ADDRESS, -p PORT. False: another one. */
+bool prog_side_option(int o, bool *server, const char **address, const char **port);
+
 /*
  * Gives the id a queue pair of the given depth, with a protection domain and a completion queue
  * of its own as rping has them, unless q->borrowed says that they are there. -1 and errno.
