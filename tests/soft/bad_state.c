@@ -183,7 +183,7 @@ static const char *const state_names[ST_COUNT] = {
 
 /*
  * What each call answers in each state, in the order of enum state: e EINVAL,
- * 0, a EADDRNOTAVAIL, o ENOENT, ? either errno or 0 as the kernel likes, - is right there,
+ * 0, a EADDRNOTAVAIL, o ENOENT, i EINVAL on iWARP and else 0, ? either errno or 0 as the kernel likes, - is right there,
  * or spoils the state.
  */
 static const struct {
@@ -207,7 +207,7 @@ static const struct {
 	{ "rdma_reject", do_reject, "eeeeeeeee-eee" },
 	{ "rdma_reject_ece", do_reject_ece, "eeeeeeeee-eee" },
 	{ "rdma_establish", rdma_establish, "eeeeeeeeeeeee" },
-	{ "rdma_disconnect", do_disconnect, "eeeee---0000e" },
+	{ "rdma_disconnect", do_disconnect, "eeiee---0000e" },
 	{ "rdma_set_option of TOS", do_tos, "000000000000e" },
 	{ "rdma_set_option of AFONLY", do_afonly, "--eeeeeeeeeee" },
 	{ "rdma_set_option of a path", do_path, "eeeeeeeeeeeee" },
@@ -232,6 +232,7 @@ static void all_calls(struct rdma_cm_id *id, enum state state)
 		begin("%s of %s id", calls[i].name, state_names[state]);
 		errno = 0;
 		judge(calls[i].fn(id), want == 'e'   ? EINVAL
+				       : want == 'i' ? by_device(EINVAL, EINVAL, 0)
 				       : want == 'a' ? EADDRNOTAVAIL
 				       : want == 'o' ? ENOENT
 						     : 0);
@@ -434,7 +435,7 @@ static void synchronous(void)
 	BAD(rdma_listen(listener, 4), 0);
 	BAD(rdma_listen(listener, 4), EINVAL);
 	BAD(rdma_accept(listener, NULL), EINVAL);
-	BAD(rdma_disconnect(listener), EINVAL);
+	BAD(rdma_disconnect(listener), by_device(EINVAL, EINVAL, 0));
 	task_start(&task);
 	BAD(rdma_resolve_addr(id, NULL, sa(ADDR, ntohs(rdma_get_src_port(listener))), 2000), 0);
 	BAD(rdma_resolve_addr(id, NULL, sa(ADDR, 7), 2000), EINVAL);
