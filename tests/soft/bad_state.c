@@ -183,8 +183,8 @@ static const char *const state_names[ST_COUNT] = {
 
 /*
  * What each call answers in each state, in the order of enum state: e EINVAL,
- * 0, a EADDRNOTAVAIL, o ENOENT, i EINVAL on iWARP and else 0, ? either errno or 0 as the kernel likes, - is right there,
- * or spoils the state.
+ * 0, a EADDRNOTAVAIL, o ENOENT, i EINVAL on iWARP and else 0, ? either errno or 0
+ * as the kernel likes, - is right there, or spoils the state.
  */
 static const struct {
 	const char *name;
