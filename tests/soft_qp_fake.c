@@ -151,9 +151,8 @@ enum soft_mem_fault soft_mem_pin_local(struct soft_pd *pd, uint32_t lkey, uint64
 	return len ? pin(lkey, addr, out) : SOFT_MEM_OK;
 }
 
-enum soft_mem_fault soft_mem_pin_remote(struct soft_pd *pd, uint64_t qp, uint32_t stag,
-					uint64_t to, uint64_t len, unsigned int need,
-					struct soft_pin *out)
+enum soft_mem_fault soft_mem_pin_remote(struct soft_pd *pd, uint64_t qp, uint32_t stag, uint64_t to,
+					uint64_t len, unsigned int need, struct soft_pin *out)
 {
 	(void)pd;
 	(void)qp;

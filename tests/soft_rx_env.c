@@ -124,8 +124,8 @@ void rx_env_new(bool crc)
 	rx_env->qp->rq = &rx_env->qp->own_rq;
 	rx_env->qp->ibv.qp_num = 77;
 	rx_env->qp->serial = 77;
-	rx_env->qp->attr.qp_access_flags = IBV_ACCESS_REMOTE_READ | IBV_ACCESS_REMOTE_WRITE |
-					   IBV_ACCESS_REMOTE_ATOMIC;
+	rx_env->qp->attr.qp_access_flags =
+		IBV_ACCESS_REMOTE_READ | IBV_ACCESS_REMOTE_WRITE | IBV_ACCESS_REMOTE_ATOMIC;
 	rx_env->qp->stream = (struct soft_stream){
 		.fd = fds[0],
 		.crc = crc,
