@@ -274,9 +274,15 @@ Test(soft_port, connect__moves_to_a_port_that_is_free, .init = two_ports)
 	struct iw_cm_id *first = fake_connector(&seen[0], &peers[0]), *holds, *moves;
 
 	cr_assert_eq(dial(first, 1), 0);
-	holds = fake_connector(&seen[1], &peers[0]);
+	/* Of two ports it may draw the taken one, which it can share, a few times. */
+	for (holds = NULL; !holds || port_of(holds) == port_of(first);) {
+		if (holds) {
+			iw_cm_destroy(holds);
+			memset(&seen[1], 0, sizeof(seen[1]));
+		}
+		holds = fake_connector(&seen[1], &peers[0]);
+	}
 	moves = fake_connector(&seen[2], &peers[0]);
-	cr_assert_neq(port_of(holds), port_of(first));
 	cr_assert_eq(port_of(moves), port_of(first), "the other is held");
 	cr_assert_eq(iw_cm_destroy(holds), 0);
 	cr_assert_eq(dial(moves, 2), 0);
