@@ -48,6 +48,9 @@ line_to_tap() {
 	ok:* | XPASS:*) ok "$1 $2 $name $rest" ;;
 	FAIL:* | xfail:*)
 		reason_of "$2" "$name"
+		# TODO: why its client now and then comes before the server listens.
+		[[ "$2 $rest" != perftest*"client rc=139"* ]] || [ -n "$reason" ] ||
+			reason="perftest uses a dead pointer when it is refused"
 		not_ok "$1 $2 $name $rest"
 		;;
 	skip:*) skip "$1 $2 $name" "$rest" ;;
