@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/fault.h"
 
 #ifdef IW_DEBUG
@@ -114,6 +115,27 @@ bool iw_cond_wait_ms(struct iw_cond *cond, struct iw_lock *lock, unsigned int ms
 	rc = pthread_cond_timedwait(&cond->cond, &lock->mutex, &until);
 	lock_taken(lock);
 	return rc != ETIMEDOUT;
+}
+
+/* When the next line is due, in milliseconds since the beginning of the wait. */
+static unsigned long long stall_due(const struct iw_stall *stall)
+{
+	return (unsigned long long)IW_STALL_MS << (stall->told < 16 ? stall->told : 16);
+}
+
+void iw_cond_wait_told(struct iw_cond *cond, struct iw_lock *lock, struct iw_stall *stall)
+{
+	unsigned long long waited;
+
+	if (!stall->since_ms)
+		stall->since_ms = iw_now_ms();
+	waited = iw_now_ms() - stall->since_ms;
+	if (waited < stall_due(stall)) {
+		iw_cond_wait_ms(cond, lock, (unsigned int)(stall_due(stall) - waited));
+		return;
+	}
+	stall->told++;
+	stall->tell(stall->arg, (unsigned int)(waited / 1000));
 }
 
 int iw_thread_start(void *(*fn)(void *), void *arg, const char *name)

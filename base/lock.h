@@ -89,6 +89,33 @@ void iw_cond_wait(struct iw_cond *cond, struct iw_lock *lock);
 /* Waits at most @ms milliseconds (monotonic); false if the time ran out. */
 bool iw_cond_wait_ms(struct iw_cond *cond, struct iw_lock *lock, unsigned int ms);
 
+/*
+ * A wait that should be short and may be long: whatever a caller of ours blocks
+ * on tells the log what it is. One lives on the stack of the call, over all the
+ * rounds of its loop:
+ *
+ *	struct iw_stall stall = IW_STALL(tell_what, id);
+ *	while (!over)
+ *		iw_cond_wait_told(&cond, &lock, &stall);
+ */
+struct iw_stall {
+	/* Writes one line; runs under the lock of the wait, blocks nobody. */
+	void (*tell)(const void *arg, unsigned int seconds);
+	const void *arg;
+	unsigned long long since_ms; /* of the first wait, monotonic; 0: none yet */
+	unsigned int told;
+};
+
+/* From the beginning of the wait to its first line; each next one after double the time. */
+#define IW_STALL_MS 5000
+#define IW_STALL(tell_, arg_)                  \
+	{                                      \
+		.tell = (tell_), .arg = (arg_) \
+	}
+
+/* As iw_cond_wait() (it may wake for nothing), for a condition with a timed wait. */
+void iw_cond_wait_told(struct iw_cond *cond, struct iw_lock *lock, struct iw_stall *stall);
+
 static inline void iw_cond_signal(struct iw_cond *cond)
 {
 	pthread_cond_signal(&cond->cond);

@@ -9,6 +9,12 @@ include tests/soft-progs.mk
 include tests/hostile.mk
 include tests/soft-faults.mk
 include tests/soft-wire.mk
+include tests/interleave/local.mk
+include tests/race.mk
+include tests/netfault.mk
+include tests/soak.mk
+include tests/hardening.mk
+include tests/valgrind.mk
 
 AM_TESTS_ENVIRONMENT = LSAN_OPTIONS=suppressions=$(abs_top_srcdir)/tests/lsan.supp; \
 	export LSAN_OPTIONS;
