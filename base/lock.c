@@ -117,21 +117,28 @@ bool iw_cond_wait_ms(struct iw_cond *cond, struct iw_lock *lock, unsigned int ms
 	return rc != ETIMEDOUT;
 }
 
-/* When the next line is due, in milliseconds since the beginning of the wait. */
-static unsigned long long stall_due(const struct iw_stall *stall)
+unsigned int iw_stall_ms = IW_STALL_MS;
+
+unsigned long long iw_stall_due(unsigned int told)
 {
-	return (unsigned long long)IW_STALL_MS << (stall->told < 16 ? stall->told : 16);
+	return (unsigned long long)iw_stall_ms << (told < 16 ? told : 16);
+}
+
+unsigned long long iw_stall_waited(struct iw_stall *stall)
+{
+	unsigned long long now = iw_now_ms();
+
+	if (!stall->since_ms)
+		stall->since_ms = now;
+	return now - stall->since_ms;
 }
 
 void iw_cond_wait_told(struct iw_cond *cond, struct iw_lock *lock, struct iw_stall *stall)
 {
-	unsigned long long waited;
+	unsigned long long waited = iw_stall_waited(stall), due = iw_stall_due(stall->told);
 
-	if (!stall->since_ms)
-		stall->since_ms = iw_now_ms();
-	waited = iw_now_ms() - stall->since_ms;
-	if (waited < stall_due(stall)) {
-		iw_cond_wait_ms(cond, lock, (unsigned int)(stall_due(stall) - waited));
+	if (waited < due) {
+		iw_cond_wait_ms(cond, lock, (unsigned int)(due - waited));
 		return;
 	}
 	stall->told++;

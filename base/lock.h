@@ -108,6 +108,7 @@ struct iw_stall {
 
 /* From the beginning of the wait to its first line; each next one after double the time. */
 #define IW_STALL_MS 5000
+extern unsigned int iw_stall_ms; /* it; constant but for tests */
 #define IW_STALL(tell_, arg_)                  \
 	{                                      \
 		.tell = (tell_), .arg = (arg_) \
@@ -115,6 +116,9 @@ struct iw_stall {
 
 /* As iw_cond_wait() (it may wake for nothing), for a condition with a timed wait. */
 void iw_cond_wait_told(struct iw_cond *cond, struct iw_lock *lock, struct iw_stall *stall);
+/* For base/stall.h: since the first call for @stall, and when the next line is due; ms. */
+unsigned long long iw_stall_waited(struct iw_stall *stall);
+unsigned long long iw_stall_due(unsigned int told);
 
 static inline void iw_cond_signal(struct iw_cond *cond)
 {

@@ -366,14 +366,17 @@ void iw_event_drain(struct iw_id *id)
  */
 static int hold_back(struct iw_id *id)
 {
+	const struct iw_wait wait = { id, "another migration or a handler of the id" };
+	struct iw_stall stall = IW_STALL(iw_wait_tell, &wait);
+
 	while (!id->dying && (id->migrating || id->requesting))
-		iw_cond_wait(&id->cond, &id->lock);
+		iw_cond_wait_told(&id->cond, &id->lock, &stall);
 	if (id->dying)
 		return -ESHUTDOWN;
 	id->migrating = true;
 	iw_event_unschedule(id);
 	while (!id->dying && id->draining)
-		iw_cond_wait(&id->cond, &id->lock);
+		iw_cond_wait_told(&id->cond, &id->lock, &stall);
 	return id->dying ? -ESHUTDOWN : 0;
 }
 

@@ -57,7 +57,8 @@ TAILQ_HEAD(iw_member_list, iw_member); /* iw_member.h */
 struct iw_op {
 	TAILQ_ENTRY(iw_op) link;
 	iw_thread_id thread;
-	void *qp; /* the op moves this QP, or NULL */
+	const char *call; /* of the program; NULL: none */
+	void *qp;	  /* the op moves this QP, or NULL */
 };
 
 TAILQ_HEAD(iw_op_list, iw_op);

@@ -57,6 +57,8 @@ static bool is_told_elsewhere(struct iw_id *id, const struct iw_member *member)
  */
 static void member_silence(struct iw_id *id, struct iw_member *member)
 {
+	const struct iw_wait wait = { id, "a handler of the group's events" };
+	struct iw_stall stall = IW_STALL(iw_wait_tell, &wait);
 	struct iw_record *rec;
 
 	iw_assert_held(&id->lock);
@@ -69,7 +71,7 @@ static void member_silence(struct iw_id *id, struct iw_member *member)
 		iw_stat_inc(events_discarded);
 	}
 	while (is_told_elsewhere(id, member))
-		iw_cond_wait(&id->cond, &id->lock);
+		iw_cond_wait_told(&id->cond, &id->lock, &stall);
 }
 
 /* The call is over; the last one of a member that was left frees it. */

@@ -47,6 +47,8 @@ static bool moved_elsewhere(struct iw_id *id, const void *qp)
 int iw_cm_qp_detach(struct iw_cm_id *pub)
 {
 	struct iw_id *id = iw_id_of(pub);
+	const struct iw_wait wait = { id, "the end of the QP's transition in another thread" };
+	struct iw_stall stall = IW_STALL(iw_wait_tell, &wait);
 	struct iw_op op;
 	void *qp;
 
@@ -60,7 +62,7 @@ int iw_cm_qp_detach(struct iw_cm_id *pub)
 	id->qp_state = IW_QP_RESET;
 	iw_op_enter(id, &op, NULL);
 	while (moved_elsewhere(id, qp))
-		iw_cond_wait(&id->cond, &id->lock);
+		iw_cond_wait_told(&id->cond, &id->lock, &stall);
 	iw_op_leave_and_unlock(id, &op);
 	return 0;
 }

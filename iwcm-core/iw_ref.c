@@ -6,8 +6,10 @@
 #include "iwcm-core/iw_ref.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
+#include "base/caller.h"
 #include "base/fault.h"
 #include "base/log.h"
 #include "iwcm-core/iw_credit.h"
@@ -194,6 +196,7 @@ void iw_cm_driver_put(struct iw_cm_id *pub)
 void iw_op_enter(struct iw_id *id, struct iw_op *op, void *qp)
 {
 	op->thread = iw_thread_self();
+	op->call = iw_caller_now.call;
 	op->qp = qp;
 	iw_ref_get(id, IW_REF_OPERATION);
 	TAILQ_INSERT_TAIL(&id->ops, op, link);
@@ -236,6 +239,40 @@ bool iw_id_entered(struct iw_id *id)
 		if (iw_thread_is_self(op->thread))
 			return true;
 	return false;
+}
+
+/* ------------------------------------------------------------------- waits */
+
+/* "; rdma_connect is in it (thread 0x7f01)": as many as fit. */
+static void name_ops(const struct iw_id *id, char *text, size_t room)
+{
+	const struct iw_op *op;
+	size_t used = 0;
+
+	text[0] = 0;
+	TAILQ_FOREACH (op, &id->ops, link)
+		if (used < room && !iw_thread_is_self(op->thread))
+			used += (size_t)snprintf(
+				text + used, room - used, "; %s in it (thread %#lx)",
+				op->call ? op->call : "a thread is", (unsigned long)op->thread);
+}
+
+void iw_wait_tell(const void *arg, unsigned int seconds)
+{
+	const struct iw_wait *wait = arg;
+	const struct iw_id *id = wait->id;
+	char who[IW_CALLER_TEXT], ops[256], handler[64] = "";
+
+	iw_assert_held(&id->lock);
+	if (id->running)
+		snprintf(handler, sizeof(handler), "; its handler runs (thread %#lx)",
+			 (unsigned long)id->drainer);
+	name_ops(id, ops, sizeof(ops));
+	iw_error("%s has waited %u s for %s: connection %p (%s) is used by %u event, %u call, "
+		 "%u driver%s%s",
+		 iw_caller_text(&iw_caller_now, who), seconds, wait->what, (const void *)id,
+		 iw_cm_state_name(id->state), id->refs[IW_REF_DRAIN], id->refs[IW_REF_OPERATION],
+		 id->refs[IW_REF_DRIVER], handler, ops);
 }
 
 /* ----------------------------------------------------------------- destroy */
@@ -328,14 +365,20 @@ void iw_id_kill(struct iw_id *id)
 /* Another thread's handler of the id is over; one's own frames stay. */
 static void wait_for_other_handlers(struct iw_id *id)
 {
+	const struct iw_wait wait = { id, "a handler of the id in another thread" };
+	struct iw_stall stall = IW_STALL(iw_wait_tell, &wait);
+
 	while (id->running && !iw_thread_is_self(id->drainer))
-		iw_cond_wait(&id->cond, &id->lock);
+		iw_cond_wait_told(&id->cond, &id->lock, &stall);
 }
 
 static void wait_for_references(struct iw_id *id)
 {
+	const struct iw_wait wait = { id, "the last users of the id" };
+	struct iw_stall stall = IW_STALL(iw_wait_tell, &wait);
+
 	while (id->refs[IW_REF_DRAIN] || id->refs[IW_REF_OPERATION] || id->refs[IW_REF_DRIVER])
-		iw_cond_wait(&id->cond, &id->lock);
+		iw_cond_wait_told(&id->cond, &id->lock, &stall);
 }
 
 int iw_cm_destroy(struct iw_cm_id *pub)

@@ -41,6 +41,16 @@ void iw_op_leave_and_unlock(struct iw_id *id, struct iw_op *op);
 /* True if the calling thread is inside a handler or an operation of the id. */
 bool iw_id_entered(struct iw_id *id);
 
+/* What a call waits for on an id: @what completes "has waited 5 s for". */
+struct iw_wait {
+	const struct iw_id *id;
+	const char *what;
+};
+
+/* For struct iw_stall, with a struct iw_wait; the id's lock is held. An error: no peer is waited
+ * for. */
+void iw_wait_tell(const void *wait, unsigned int seconds);
+
 /*
  * Destroys without waiting, if nobody does already: the CREATOR's reference
  * goes, and whoever drops the last reference frees. The caller holds one.
