@@ -2,7 +2,7 @@
 # upwards does not link.
 core_tests = tests/test_iw_state tests/test_iw_conn tests/test_iw_event tests/test_iw_ref \
 	tests/test_iw_qp tests/test_iw_establish tests/test_iw_ib tests/test_iw_dgram \
-	tests/test_iw_member tests/test_iw_race tests/test_iw_stress
+	tests/test_iw_member tests/test_iw_stall tests/test_iw_race tests/test_iw_stress
 IW_TESTS += $(core_tests)
 core_test_cflags = $(AM_CFLAGS) $(CRITERION_CFLAGS)
 core_test_ldadd = libiwcm.la libiwbase.la $(CRITERION_LIBS)
@@ -23,6 +23,10 @@ tests_test_iw_event_LDADD = $(core_test_ldadd)
 tests_test_iw_ref_SOURCES = tests/test_iw_ref.c $(core_test_fake)
 tests_test_iw_ref_CFLAGS = $(core_test_cflags)
 tests_test_iw_ref_LDADD = $(core_test_ldadd)
+
+tests_test_iw_stall_SOURCES = tests/test_iw_stall.c tests/log_capture.h $(core_test_fake)
+tests_test_iw_stall_CFLAGS = $(core_test_cflags)
+tests_test_iw_stall_LDADD = $(core_test_ldadd)
 
 tests_test_iw_qp_SOURCES = tests/test_iw_qp.c $(core_test_fake)
 tests_test_iw_qp_CFLAGS = $(core_test_cflags)
