@@ -7,6 +7,7 @@
 set -u
 src=$(cd "$(dirname "$0")" && pwd)
 . "$src/tests/setup.sh"
+. "$src/tests/lanes.sh"
 
 quick=no sanitize=no
 for arg in "$@"; do
@@ -17,32 +18,48 @@ for arg in "$@"; do
 	esac
 done
 
-passed=0 failed=0 skipped=0
-# Counts what automake's test driver or a TAP stream printed.
-count() {
-	local p f s
-	p=$(grep -cE '^(PASS:|ok )' "$1")
-	f=$(grep -E '^(FAIL:|ERROR:|XPASS:|not ok )' "$1" | grep -vc '# TODO') # known of siw
-	s=$(grep -cE '^SKIP:|^ok .*# SKIP' "$1")
-	passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+# Most tests wait more than they compute. Checks of the sources run once, with gcc.
+units() {
+	make -s -j4 -C "$1" "${2-check-programs}"
 }
-# step NAME COMMAND...: a step that prints no counts of its own is one test.
-step() {
-	local name=$1 log rc
+
+# What is built to be looked into need not be fast, but be built fast.
+build_for_tests() {
+	local dir=$1
 	shift
-	say "$name"
-	log=$(mktemp)
-	"$@" 2>&1 | tee "$log"
-	rc=${PIPESTATUS[0]}
-	local before=$((passed + failed))
-	count "$log"
-	if [ "$rc" != 0 ] && ! grep -E '^(FAIL:|ERROR:|not ok )' "$log" | grep -qv '# TODO'; then
-		failed=$((failed + 1))
-		echo "FAILED ($rc): $name"
-	elif [ $((passed + failed)) = "$before" ]; then
-		passed=$((passed + 1))
-	fi
-	rm -f "$log"
+	build_into "$dir" CFLAGS="-O1 -g1" "$@"
+}
+
+# The guest emulates its processor and mostly waits: it has a lane of its own.
+guest_steps() {
+	step "Guest" "$src/tests/vm/build.sh"
+	step "Real device (siw)" make -s -C "$src/build" check-vm
+	step "Frames between siw and the software device" \
+		"$src/tests/soft/decode.sh" "$src/build/tests/vm/log/files/soft_siw_ends/far.pcap"
+	[ $sanitize = yes ] || return 0
+	wait_ready asan 1800
+	step "Real device, ASan and UBSan" vm_stress "$src/build-asan"
+	wait_ready tsan 1800
+	step "Real device, TSan" vm_stress "$src/build-tsan"
+}
+
+unit_steps() {
+	step "Unit tests (gcc)" units "$src/build" check
+	step "Real programs on the software device" make -s -C "$src/build" check-soft
+}
+
+sanitizer_steps() {
+	step "Build (ASan, UBSan)" build_for_tests "$src/build-asan" --enable-asan
+	[ $quick = yes ] || ready asan
+	step "Unit tests (ASan, UBSan)" units "$src/build-asan"
+	step "Build (TSan)" build_for_tests "$src/build-tsan" --enable-tsan CC=clang
+	[ $quick = yes ] || ready tsan
+	# The long ones have run with gcc and with ASan: hostile peers, the fault sweep.
+	step "Unit tests (TSan)" env IWSHIM_TESTS=short make -s -j4 -C "$src/build-tsan" check-programs
+	step "Build (clang)" build_for_tests "$src/build-clang" CC=clang
+	step "Unit tests (clang)" env IWSHIM_TESTS=short make -s -j4 -C "$src/build-clang" check-programs
+	step "Coverage of the core" coverage_of_core "$src/build-cov"
+	step "Fuzz (30 s each)" "$src/fuzz/run.sh" 30 "$src/build-fuzz"
 }
 
 say "Packages"
@@ -53,28 +70,12 @@ sets="build test soft"
 need_packages $sets || die "packages are missing (see above)"
 
 step "Build (gcc)" build_into "$src/build"
-step "Unit tests (gcc)" make -s -j2 -C "$src/build" check
-step "Real programs on the software device" make -s -C "$src/build" check-soft
-if [ $sanitize = yes ]; then
-	step "Build (clang)" build_into "$src/build-clang" CC=clang
-	# The long ones have run with gcc and run with ASan: hostile peers, the fault sweep.
-	step "Unit tests (clang)" env IWSHIM_TESTS=short make -s -j2 -C "$src/build-clang" check
-	step "Build (ASan, UBSan)" build_into "$src/build-asan" --enable-asan
-	step "Unit tests (ASan, UBSan)" make -s -j2 -C "$src/build-asan" check
-	step "Build (TSan)" build_into "$src/build-tsan" --enable-tsan
-	step "Unit tests (TSan)" env IWSHIM_TESTS=short make -s -j2 -C "$src/build-tsan" check
-	step "Coverage of the core" coverage_of_core "$src/build-cov"
-	step "Fuzz (60 s each)" "$src/fuzz/run.sh" 60 "$src/build-fuzz"
-fi
+[ $quick = yes ] || lane guest_steps
+unit_steps
+[ $sanitize = no ] || sanitizer_steps
 if [ $quick = no ]; then
-	step "Guest" "$src/tests/vm/build.sh"
-	step "Real device (siw)" make -s -C "$src/build" check-vm
-	step "Frames between siw and the software device" \
-		"$src/tests/soft/decode.sh" "$src/build/tests/vm/log/files/soft_siw_ends/far.pcap"
-	if [ $sanitize = yes ]; then
-		step "Real device, ASan and UBSan" vm_stress "$src/build-asan"
-		step "Real device, TSan" vm_stress "$src/build-tsan"
-	fi
+	say "In the guest, meanwhile"
+	lane_join
 fi
 if [ $failed = 0 ]; then
 	say "SUCCESS"

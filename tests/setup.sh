@@ -80,7 +80,7 @@ build_into() {
 		cd "$dir" || exit
 		[ -e config.status ] || "$src/configure" --enable-werror "$@" || exit
 		make -s -j"$(nproc)" || exit
-		[ "${build_tests-yes}" = no ] || make -s -j"$(nproc)" check TESTS=
+		[ "${build_tests-yes}" = no ] || make -s -j"$(nproc)" check-progs check TESTS=
 	) >>"$dir/build.log" 2>&1 || {
 		tail -20 "$dir/build.log"
 		return 1
