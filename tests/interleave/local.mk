@@ -1,2 +1,44 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-# Included by tests/local.mk.
+# Every schedule of iwcm-core: the core is compiled anew, against locks and
+# threads that the explorer plays. `make check-interleavings` runs it.
+il_sched = tests/interleave/sched.h tests/interleave/base/lock.h \
+	tests/interleave/coro.c tests/interleave/coro.h tests/interleave/sanitize.h \
+	tests/interleave/run.c tests/interleave/run.h tests/interleave/object.c \
+	tests/interleave/memory.c tests/interleave/statics.c tests/interleave/lock.c \
+	tests/interleave/explore.c tests/interleave/explore.h tests/interleave/seed.c \
+	tests/interleave/trace.c tests/interleave/visited.c tests/interleave/replay.c
+# Searched first, and for "base/lock.h" alone, not for <sched.h>.
+il_cppflags = -iquote $(top_srcdir)/tests/interleave $(AM_CPPFLAGS) -DIW_DEBUG=1
+
+# Their data are put back before each schedule: into the section il_state.
+EXTRA_LIBRARIES = tests/interleave/libcore.a
+tests_interleave_libcore_a_SOURCES = $(libiwcm_la_SOURCES) base/fault.c
+tests_interleave_libcore_a_CPPFLAGS = $(il_cppflags) -include tests/interleave/divert.h
+
+tests/interleave/core.o: tests/interleave/libcore.a $(srcdir)/tests/interleave/collect.sh
+	$(AM_V_GEN)$(SHELL) $(srcdir)/tests/interleave/collect.sh $< $@
+
+EXTRA_PROGRAMS = tests/interleave/interleave
+tests_interleave_interleave_SOURCES = $(il_sched) base/log.c base/caller.c \
+	tests/interleave/main.c
+tests_interleave_interleave_CPPFLAGS = $(il_cppflags)
+tests_interleave_interleave_LDADD = tests/interleave/core.o
+tests_interleave_interleave_DEPENDENCIES = tests/interleave/core.o
+
+CLEANFILES += tests/interleave/core.o
+EXTRA_DIST += tests/interleave/collect.sh tests/interleave/divert.h
+
+.PHONY: check-interleavings
+check-interleavings: tests/interleave/interleave
+	srcdir=$(srcdir) builddir=. $(SHELL) $(srcdir)/tests/check_interleavings.sh
+
+# The explorer itself.
+if HAVE_CRITERION
+check_PROGRAMS += tests/test_interleave
+TESTS += tests/test_interleave
+tests_test_interleave_SOURCES = $(il_sched) tests/interleave/toys.c tests/interleave/toys.h \
+	tests/test_interleave.c
+tests_test_interleave_CPPFLAGS = $(il_cppflags)
+tests_test_interleave_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_test_interleave_LDADD = $(CRITERION_LIBS)
+endif

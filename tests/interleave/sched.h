@@ -48,6 +48,12 @@ unsigned int il_choose(const char *what, unsigned int n);
  */
 void il_wait(const char *what, const void *object, bool (*ready)(void *arg), void *arg);
 
+/* What reports and replays call @object, with a number; @name stays where it is. */
+void il_name(const void *object, const char *name);
+
+/* Static data that is to be the same at the start of every schedule. */
+#define IL_STATE __attribute__((section("il_state")))
+
 /* Of the running actor, for reports. */
 const char *il_actor_name(void);
 
@@ -77,7 +83,8 @@ struct il_limits {
 	 */
 	unsigned int preemptions;
 	unsigned int steps;	 /* of one schedule; more is a livelock: a violation */
-	unsigned long schedules; /* of one scenario; more are cut off, and counted as such */
+	unsigned long schedules; /* of one scenario; more are cut off; 0: no limit */
+	bool plain;		 /* no reduction but the bound: to prove the explorer itself */
 };
 #define IL_UNBOUNDED (~0u)
 

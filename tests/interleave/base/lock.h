@@ -39,19 +39,19 @@ iw_thread_id iw_thread_self(void);
 bool iw_thread_is_self(iw_thread_id thread);
 
 void iw_lock_init(struct iw_lock *lock);
-void iw_lock_fini(struct iw_lock *lock); /* held or waited for: a violation */
-void iw_lock(struct iw_lock *lock);
-void iw_unlock(struct iw_lock *lock);
-bool iw_trylock(struct iw_lock *lock);
+void iw_lock_fini_at(struct iw_lock *lock, const char *where); /* held or waited for: a violation */
+void iw_lock_at(struct iw_lock *lock, const char *where);
+void iw_unlock_at(struct iw_lock *lock, const char *where);
+bool iw_trylock_at(struct iw_lock *lock, const char *where);
 bool iw_lock_is_mine(const struct iw_lock *lock);
 void iw_assert_held_at(const struct iw_lock *lock, const char *where); /* not held: a violation */
 #define iw_assert_held(lock) iw_assert_held_at(lock, __func__)
 
 void iw_cond_init(struct iw_cond *cond);
-void iw_cond_fini(struct iw_cond *cond); /* somebody waits: a violation */
-void iw_cond_wait(struct iw_cond *cond, struct iw_lock *lock);
-void iw_cond_signal(struct iw_cond *cond);
-void iw_cond_broadcast(struct iw_cond *cond);
+void iw_cond_fini_at(struct iw_cond *cond, const char *where); /* somebody waits: a violation */
+void iw_cond_wait_at(struct iw_cond *cond, struct iw_lock *lock, const char *where);
+void iw_cond_signal_at(struct iw_cond *cond, const char *where);
+void iw_cond_broadcast_at(struct iw_cond *cond, const char *where);
 
 struct iw_stall {
 	void (*tell)(const void *arg, unsigned int seconds);
@@ -64,7 +64,17 @@ struct iw_stall {
 	}
 
 /* Time does not pass here: as iw_cond_wait(). */
-void iw_cond_wait_told(struct iw_cond *cond, struct iw_lock *lock, struct iw_stall *stall);
+#define iw_cond_wait_told(cond, lock, stall) ((void)(stall), iw_cond_wait(cond, lock))
+
+/* The reports name the function. */
+#define iw_lock(lock) iw_lock_at(lock, __func__)
+#define iw_unlock(lock) iw_unlock_at(lock, __func__)
+#define iw_trylock(lock) iw_trylock_at(lock, __func__)
+#define iw_lock_fini(lock) iw_lock_fini_at(lock, __func__)
+#define iw_cond_fini(cond) iw_cond_fini_at(cond, __func__)
+#define iw_cond_wait(cond, lock) iw_cond_wait_at(cond, lock, __func__)
+#define iw_cond_signal(cond) iw_cond_signal_at(cond, __func__)
+#define iw_cond_broadcast(cond) iw_cond_broadcast_at(cond, __func__)
 
 /* A further actor, one that may still be waiting when the schedule ends. */
 int iw_thread_start(void *(*fn)(void *), void *arg, const char *name);

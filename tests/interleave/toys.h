@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* Small programs whose schedules can be counted by hand, and random ones. */
+#ifndef IL_TOYS_H
+#define IL_TOYS_H
+
+#include <stdint.h>
+
+#include "tests/interleave/sched.h"
+
+struct toy_steps {
+	unsigned int actors, steps;
+	bool shared; /* one object for all, else each has its own */
+};
+
+void toy_steps(const void *arg); /* struct toy_steps */
+void toy_abba(const void *arg);
+void toy_lost_wakeup(const void *arg); /* bool: the flag is set without the lock */
+void toy_livelock(const void *arg);
+void toy_race(const void *arg); /* unsigned int: which needs so many preemptions */
+
+/* A program of 2 or 3 actors on 2 locks, a condition and an object, by a seed. */
+void toy_random(const void *arg); /* uint64_t */
+
+#endif
