@@ -3,7 +3,12 @@
  * The log: IWSHIM_LOG=error|warn|info|debug|trace (default error) to stderr or
  * to the file that IWSHIM_LOG_FILE names. Setuid programs ignore both.
  * A line is written with one write(2), so lines of several threads and
- * processes do not mix. errno survives every call.
+ * processes do not mix; what is not printable ASCII in it stands as \xNN.
+ * errno survives every call.
+ *
+ * The file is made with mode 0600. One that is there already is taken if it is
+ * a regular file of this user or root with one name, or a character device;
+ * links are not followed. A program that closes our descriptor has no log.
  */
 #ifndef IW_LOG_H
 #define IW_LOG_H
