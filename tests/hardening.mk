@@ -1,2 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-# Included by tests/local.mk.
+# Included by tests/local.mk: what the built files say of their hardening, setuid programs,
+# and a crowd of half-open connections.
+TESTS += tests/check_hardening.sh
+EXTRA_DIST += tests/check_hardening.sh tests/coverage.sh
+
+check_PROGRAMS += tests/hostile/crowd
+TESTS += tests/hostile/crowd
+tests_hostile_crowd_SOURCES = tests/hostile/crowd.c
+tests_hostile_crowd_CFLAGS = $(AM_CFLAGS) $(VERBS_CFLAGS)
+tests_hostile_crowd_LDADD = librdmacm.la $(VERBS_LIBS)

@@ -19,6 +19,7 @@ libiwsoft_la_SOURCES = \
 	driver/soft/soft_linger.c \
 	driver/soft/soft_listen.c driver/soft/soft_passive.c \
 	driver/soft/soft_setup.c driver/soft/soft_setup.h \
+	driver/soft/soft_share.c driver/soft/soft_share.h \
 	driver/soft/soft_loop.c driver/soft/soft_loop.h \
 	driver/soft/soft_methods.c \
 	driver/soft/soft_mr.c driver/soft/soft_mr.h \

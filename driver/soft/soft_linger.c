@@ -16,6 +16,7 @@
 
 #include "driver/soft/soft_fork.h"
 #include "driver/soft/soft_loop.h"
+#include "driver/soft/soft_share.h"
 
 #define DISCARD_AT_ONCE (256u << 10)
 #define DISCARD_CALLS 4
@@ -259,7 +260,9 @@ static struct lingering *oldest_if_full(void)
 	struct lingering *l = NULL;
 
 	iw_lock(&all.lock);
-	if (all.n >= SOFT_LINGER_MAX) {
+	if (all.n >= SOFT_LINGER_MAX ||
+	    (all.n >= SOFT_SHARE_LEAST &&
+	     all.n >= soft_share_of_descriptors(SOFT_SHARE_LINGERING))) {
 		l = TAILQ_FIRST(&all.list);
 		get(l);
 	}

@@ -5,7 +5,9 @@
  * child is in soft_passive.c.
  *
  * Peers are hostile: a handshake has SOFT_CM_REQUEST_MS in all, there are at most
- * max_pending of them (the oldest gives way), and one wakeup takes ACCEPT_BUDGET.
+ * max_pending of them (the oldest gives way), all listeners together have a share
+ * of the process's descriptors (each keeps PENDING_LEAST), and one wakeup takes
+ * ACCEPT_BUDGET.
  * Good Requests beyond the backlog stay among them, and try again for a while, in
  * the order in which their connections came: programs number theirs by it. One is
  * handed over when the program has taken up the last (soft_turn.h).
@@ -17,11 +19,13 @@
 
 #include "base/clock.h"
 #include "driver/soft/soft_conn.h"
+#include "driver/soft/soft_share.h"
 #include "driver/soft/soft_turn.h"
 
 #define ACCEPT_BUDGET 16
 #define PENDING_MIN 64
 #define PENDING_MAX 4096
+#define PENDING_LEAST 16
 /* Without descriptors or memory accept(2) would fail again and again at once. */
 #define ACCEPT_PAUSE_MS 100
 #define ROOM_STEP_MS 20
@@ -29,6 +33,9 @@
 #define TURN_STEP_MS 2
 
 /* ------------------------------------------------------------ Pending list */
+
+/* Atomic: the handshakes of all listeners. */
+static unsigned int pending_in_all;
 
 /* -ESHUTDOWN: the listener was stopped, and nobody will look at its list again. */
 static int list(struct soft_conn *listener, struct soft_conn *conn)
@@ -41,6 +48,7 @@ static int list(struct soft_conn *listener, struct soft_conn *conn)
 		conn->listed = true;
 		TAILQ_INSERT_TAIL(&listener->pending, conn, pending_link);
 		listener->npending++;
+		__atomic_fetch_add(&pending_in_all, 1, __ATOMIC_RELAXED);
 		ret = 0;
 	}
 	iw_unlock(&listener->lock);
@@ -55,6 +63,7 @@ static void unlist(struct soft_conn *listener, struct soft_conn *conn)
 	conn->listed = false;
 	conn->in_line = false;
 	listener->npending--;
+	__atomic_fetch_sub(&pending_in_all, 1, __ATOMIC_RELAXED);
 }
 
 /* The handshake has ended, well or not; the listener's reference goes. */
@@ -124,6 +133,33 @@ static void drop_beyond(struct soft_conn *listener, unsigned int max)
 		drop(conn);
 		soft_conn_put(conn);
 	}
+}
+
+/* Together they hold more descriptors than strangers may. */
+static bool is_crowded(void)
+{
+	const unsigned int n = __atomic_load_n(&pending_in_all, __ATOMIC_RELAXED);
+
+	return n > SOFT_SHARE_LEAST && n > soft_share_of_descriptors(SOFT_SHARE_HANDSHAKES);
+}
+
+/* False: there was none that may give way. */
+static bool drop_oldest(struct soft_conn *listener)
+{
+	struct soft_conn *conn = pop_beyond(listener, PENDING_LEAST);
+
+	if (!conn)
+		return false;
+	drop(conn);
+	soft_conn_put(conn);
+	return true;
+}
+
+static void make_room(struct soft_conn *listener)
+{
+	drop_beyond(listener, listener->max_pending);
+	while (is_crowded() && drop_oldest(listener))
+		;
 }
 
 /* ---------------------------------------------------------------- Listening */
@@ -286,6 +322,12 @@ static bool is_of_the_peer(int error)
 	}
 }
 
+/* Those that a handshake holds. */
+static bool is_of_descriptors(int error)
+{
+	return error == -EMFILE || error == -ENFILE;
+}
+
 static void pause_accepting(struct soft_conn *listener, int error)
 {
 	iw_warn("id %p: cannot take connections for %d ms: %s", (void *)listener->id,
@@ -315,9 +357,11 @@ void soft_listen_ready(struct soft_conn *listener)
 
 		if (fd >= 0) {
 			handshake_new(listener, fd);
-			drop_beyond(listener, listener->max_pending);
+			make_room(listener);
 		} else if (fd == -EAGAIN || fd == -ESHUTDOWN) {
 			return;
+		} else if (is_of_descriptors(fd) && drop_oldest(listener)) {
+			continue;
 		} else if (!is_of_the_peer(fd)) {
 			pause_accepting(listener, fd);
 			return;

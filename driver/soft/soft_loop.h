@@ -91,7 +91,8 @@ void soft_timer_run(int fd);
  * copied), then FIN, reads and discards until the peer's FIN or for
  * @ms milliseconds in all, closes. So a Terminate is not destroyed by a reset.
  * Never fails: without memory it closes at once. At most SOFT_LINGER_MAX wait at
- * a time; beyond them the oldest is closed.
+ * a time, or a share of the process's descriptors (soft_share.h); beyond them the
+ * oldest is closed.
  */
 #define SOFT_LINGER_MAX 1024
 #define SOFT_LINGER_MS 2000
