@@ -31,6 +31,7 @@ struct node {
 
 	/* The step that was taken, of the present run. */
 	struct il_op op;
+	struct il_clock clock;
 	uint16_t index;		/* which of its actor's */
 	int before[IL_TOUCHES]; /* the last step that touched the object, -1: none */
 };
@@ -71,37 +72,58 @@ static bool exclude_each_other(const struct il_op *pending, const struct il_op *
 	       (done->kind == IL_SLEEP && done->object[1] == pending->object[0]);
 }
 
+/* What has @clock comes after none of the steps in @first[] of those in @seen. */
+static bool is_free(const struct il_clock *clock, const uint16_t *first, uint32_t seen)
+{
+	for (; seen; seen &= seen - 1)
+		if (clock->at[lowest(seen)] >= first[lowest(seen)])
+			return false;
+	return true;
+}
+
 static bool comes_after(const struct il_actor *actor, const struct node *node)
 {
 	return actor->clock.at[node->decision.value] >= node->index;
 }
 
-/* Who, ready at node @at, has since done what leads to @actor's next operation. */
-static uint32_t leads_to(const struct il_actor *actor, int at)
+/*
+ * What came since node @at and need not come after its step, and then the next
+ * operation of @actor: who of them all can begin, if the step is left out?
+ */
+static uint32_t initials(const struct il_actor *actor, int at)
 {
-	uint32_t set = 0;
+	const struct node *node = &search.nodes[at];
+	uint16_t first[IL_SLOTS]; /* the step that each begins with */
+	uint32_t seen = 0, set = 0;
+	int slot = (int)(actor - il_run.actors);
 
-	for (int i = at + 1; i < search.depth; i++)
-		if (!search.nodes[i].decision.choice && comes_after(actor, &search.nodes[i]))
-			set |= bit(search.nodes[i].decision.value);
-	return set & search.nodes[at].ready;
+	for (int i = at + 1; i < search.depth; i++) {
+		const struct node *later = &search.nodes[i];
+		uint8_t who = later->decision.value;
+
+		if (later->decision.choice || (seen & bit(who)) ||
+		    later->clock.at[node->decision.value] >= node->index)
+			continue;
+		if (is_free(&later->clock, first, seen))
+			set |= bit(who);
+		first[who] = later->index;
+		seen |= bit(who);
+	}
+	if (!(seen & bit(slot)) && is_free(&actor->clock, first, seen))
+		set |= bit(slot);
+	return set & node->ready;
 }
 
 /* The next operation of @slot could come before the step of node @at. */
 static void try_before(int slot, int at)
 {
 	struct node *node = &search.nodes[at];
-	uint32_t set;
+	uint32_t set = initials(&il_run.actors[slot], at);
 
-	if (node->ready & bit(slot)) {
-		node->todo |= bit(slot);
-		return;
-	}
-	set = leads_to(&il_run.actors[slot], at);
 	if (!set)
 		node->todo |= node->ready;
 	else if (!(set & (node->todo | node->sleep)))
-		node->todo |= bit(lowest(set));
+		node->todo |= set & bit(slot) ? bit(slot) : bit(lowest(set));
 }
 
 /* The last step that touched @object and need not come before @actor's next; -1: none. */
@@ -158,6 +180,7 @@ static void step(int slot)
 	const struct il_actor *actor = &il_run.actors[slot];
 
 	node->op = actor->op;
+	node->clock = actor->clock;
 	node->index = actor->clock.at[slot];
 	if (search.reduction == DPOR && search.depth > search.fresh)
 		races_of_step(slot);
