@@ -15,3 +15,11 @@ tests_soft_fork_live_SOURCES = tests/soft/fork_live.c tests/soft/sweep.h \
 	tests/soft/sweep_sessions.c
 tests_soft_fork_live_CFLAGS = $(AM_CFLAGS) $(VERBS_CFLAGS)
 tests_soft_fork_live_LDADD = $(IW_STATIC_LIBS)
+
+if HAVE_CRITERION
+check_PROGRAMS += tests/test_soft_key
+TESTS += tests/test_soft_key
+tests_test_soft_key_SOURCES = tests/test_soft_key.c $(soft_qp_fake)
+tests_test_soft_key_CFLAGS = $(soft_qp_cflags)
+tests_test_soft_key_LDADD = $(soft_qp_ldadd)
+endif

@@ -15,6 +15,7 @@ libiwsoft_la_SOURCES = \
 	driver/soft/soft_cq.c driver/soft/soft_cq.h driver/soft/soft_cq_ex.c \
 	driver/soft/soft_dev.c driver/soft/soft_dev.h \
 	driver/soft/soft_dialect.h \
+	driver/soft/soft_key.c driver/soft/soft_key.h \
 	driver/soft/soft_fork.c driver/soft/soft_generation.c driver/soft/soft_fork.h \
 	driver/soft/soft_linger.c \
 	driver/soft/soft_listen.c driver/soft/soft_passive.c \

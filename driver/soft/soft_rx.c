@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 
 #include "driver/soft/crc32c.h"
+#include "driver/soft/soft_key.h"
 #include "driver/soft/soft_rx_call.h"
 #include "driver/soft/wire.h"
 
@@ -31,9 +32,7 @@
 
 /* ---- a buffer for each thread that receives, gone with it */
 
-static pthread_once_t buffer_once = PTHREAD_ONCE_INIT;
-static pthread_key_t buffer_key;
-static bool buffer_key_made;
+static struct soft_key buffer_key;
 static __thread uint8_t *buffer;
 
 /* Destructors of the program may run after ours, and still poll: they get a new one. */
@@ -43,25 +42,20 @@ static void drop_buffer(void *memory)
 	free(memory);
 }
 
-static void make_buffer_key(void)
-{
-	buffer_key_made = pthread_key_create(&buffer_key, drop_buffer) == 0;
-}
-
 /* NULL: none to be had now. */
 static uint8_t *thread_buffer(void)
 {
+	pthread_key_t key;
 	uint8_t *fresh;
 
 	if (buffer)
 		return buffer;
-	pthread_once(&buffer_once, make_buffer_key);
-	if (!buffer_key_made)
+	if (!soft_key_get(&buffer_key, drop_buffer, &key))
 		return NULL;
 	fresh = iw_calloc(1, BUFFER_SIZE);
 	if (!fresh)
 		return NULL;
-	if (pthread_setspecific(buffer_key, fresh)) {
+	if (iw_fault(IW_FAULT_SYSCALL) || pthread_setspecific(key, fresh)) {
 		free(fresh);
 		return NULL;
 	}

@@ -13,33 +13,27 @@
 #include <unistd.h>
 
 #include "driver/soft/crc32c.h"
+#include "driver/soft/soft_key.h"
 #include "driver/soft/soft_qp.h"
 
 #define COPY_STEP 1024
 #define SLOW_AHEAD 64
 
-static pthread_once_t batch_once = PTHREAD_ONCE_INIT;
-static pthread_key_t batch_key;
-static bool batch_has_key;
-
-static void make_key(void)
-{
-	batch_has_key = pthread_key_create(&batch_key, free) == 0;
-}
+static struct soft_key batch_key;
 
 struct soft_tx_batch *soft_batch_get(void)
 {
 	struct soft_tx_batch *batch;
+	pthread_key_t key;
 
-	pthread_once(&batch_once, make_key);
-	if (!batch_has_key)
+	if (!soft_key_get(&batch_key, free, &key))
 		return NULL;
-	batch = pthread_getspecific(batch_key);
+	batch = pthread_getspecific(key);
 	if (!batch) {
 		batch = iw_calloc(1, sizeof(*batch));
 		if (!batch)
 			return NULL;
-		if (pthread_setspecific(batch_key, batch)) {
+		if (iw_fault(IW_FAULT_SYSCALL) || pthread_setspecific(key, batch)) {
 			free(batch);
 			return NULL;
 		}
@@ -143,7 +137,7 @@ static bool is_mapped(const uint8_t *ptr, uint32_t len)
 
 	if (size > (sizeof(resident) - 1) * page)
 		return false;
-	return mincore((void *)from, size, resident) == 0;
+	return !iw_fault(IW_FAULT_SYSCALL) && mincore((void *)from, size, resident) == 0;
 }
 
 /*
