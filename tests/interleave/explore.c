@@ -361,7 +361,7 @@ static void explore(const struct il_scenario *scenario, const struct il_limits *
 	enum il_end end;
 
 	do {
-		if (limits->schedules && result->schedules == limits->schedules) {
+		if (limits->schedules && result->schedules + result->pruned == limits->schedules) {
 			result->cut = true;
 			return;
 		}

@@ -83,7 +83,7 @@ struct il_limits {
 	 */
 	unsigned int preemptions;
 	unsigned int steps;	 /* of one schedule; more is a livelock: a violation */
-	unsigned long schedules; /* of one scenario; more are cut off; 0: no limit */
+	unsigned long schedules; /* of one scenario, pruned ones, too; 0: no limit */
 	bool plain;		 /* no reduction but the bound: to prove the explorer itself */
 };
 #define IL_UNBOUNDED (~0u)

@@ -102,7 +102,7 @@ void toy_livelock(const void *arg)
 	il_spawn("spinner", spin, NULL);
 }
 
-/* Two actors in turn: each needs the other's step in the midst of its own. */
+/* Two actors in turn: each gets on by the other's steps alone. */
 static void odd(void *arg)
 {
 	for (unsigned int i = 0; i < 4; i++) {
@@ -124,10 +124,113 @@ static void even(void *arg)
 	}
 }
 
-void toy_race(const void *arg)
+void toy_turns(const void *arg)
 {
 	il_spawn("even", even, (void *)(uintptr_t)arg);
 	il_spawn("odd", odd, NULL);
+}
+
+/* ------------------------------------------------------------------ misuse */
+
+struct block {
+	struct iw_lock lock;
+	int value;
+};
+
+static IL_STATE struct block *block;
+
+static void block_new(void)
+{
+	block = il_calloc(1, sizeof(*block));
+	iw_lock_init(&block->lock);
+}
+
+static void block_use(void *arg)
+{
+	iw_lock(&block->lock);
+	block->value++;
+	iw_unlock(&block->lock);
+}
+
+static void block_free(void *arg)
+{
+	iw_lock(&block->lock);
+	iw_unlock(&block->lock);
+	iw_lock_fini(&block->lock);
+	il_free(block);
+}
+
+static void hold_a(void *arg)
+{
+	iw_lock(&lock_a);
+	il_point("hold", &flag);
+	iw_unlock(&lock_a);
+}
+
+static void unlock_a(void *arg)
+{
+	iw_unlock(&lock_a);
+}
+
+static void lock_a_twice(void *arg)
+{
+	iw_lock(&lock_a);
+	iw_lock(&lock_a);
+}
+
+static void fini_a(void *arg)
+{
+	iw_lock_fini(&lock_a);
+}
+
+static void fini_c(void *arg)
+{
+	iw_cond_fini(&cond_c);
+}
+
+static void assert_a(void *arg)
+{
+	il_point("assert", &flag);
+	iw_assert_held(&lock_a);
+}
+
+static void free_and_write(void *arg)
+{
+	il_free(block);
+	block->value = 1;
+}
+
+static void free_twice(void *arg)
+{
+	il_free(block);
+	il_free(block);
+}
+
+static void do_nothing(void *arg)
+{
+}
+
+void toy_misuse(const void *arg)
+{
+	static const struct {
+		void (*one)(void *arg), (*other)(void *arg);
+	} misuses[TOY_MISUSES] = {
+		[TOY_USE_AFTER_FREE] = { block_use, block_free },
+		[TOY_WRITE_AFTER_FREE] = { free_and_write, do_nothing },
+		[TOY_FREE_TWICE] = { free_twice, do_nothing },
+		[TOY_LEAK] = { block_use, do_nothing },
+		[TOY_UNLOCK_FOREIGN] = { hold_a, unlock_a },
+		[TOY_LOCK_TWICE] = { lock_a_twice, do_nothing },
+		[TOY_FINI_HELD] = { hold_a, fini_a },
+		[TOY_FINI_AWAITED] = { wait_for_flag, fini_c },
+		[TOY_NOT_HELD] = { assert_a, hold_a },
+	};
+	enum toy_misuse misuse = *(const enum toy_misuse *)arg;
+
+	if (misuse <= TOY_LEAK)
+		block_new();
+	il_spawn("one", misuses[misuse].one, NULL);
+	il_spawn("other", misuses[misuse].other, NULL);
 }
 
 /* --------------------------------------------------------- random programs */

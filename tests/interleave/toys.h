@@ -16,7 +16,23 @@ void toy_steps(const void *arg); /* struct toy_steps */
 void toy_abba(const void *arg);
 void toy_lost_wakeup(const void *arg); /* bool: the flag is set without the lock */
 void toy_livelock(const void *arg);
-void toy_race(const void *arg); /* unsigned int: which needs so many preemptions */
+/* unsigned int, odd: how far two actors get in turn; 5 needs three preemptions. */
+void toy_turns(const void *arg);
+
+enum toy_misuse {
+	TOY_USE_AFTER_FREE, /* in one of two orders */
+	TOY_WRITE_AFTER_FREE,
+	TOY_FREE_TWICE,
+	TOY_LEAK,
+	TOY_UNLOCK_FOREIGN,
+	TOY_LOCK_TWICE,
+	TOY_FINI_HELD,
+	TOY_FINI_AWAITED,
+	TOY_NOT_HELD,
+	TOY_MISUSES
+};
+
+void toy_misuse(const void *arg); /* enum toy_misuse */
 
 /* A program of 2 or 3 actors on 2 locks, a condition and an object, by a seed. */
 void toy_random(const void *arg); /* uint64_t */
