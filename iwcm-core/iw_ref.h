@@ -47,8 +47,10 @@ struct iw_wait {
 	const char *what;
 };
 
-/* For struct iw_stall, with a struct iw_wait; the id's lock is held. An error: no peer is waited
- * for. */
+/*
+ * For struct iw_stall, with a struct iw_wait; the id's lock is held. It says an
+ * error, since these waits are for no peer.
+ */
 void iw_wait_tell(const void *wait, unsigned int seconds);
 
 /*

@@ -320,18 +320,19 @@ static void leave_cancelled(void *arg)
 	shim_readers_leave(&c->readers, false);
 }
 
-static int channel_wait(struct shim_channel *c, int cancel)
+static int channel_wait(struct shim_channel *c, int cancel, struct iw_stall *stall)
 {
 	int rc;
 
 	pthread_cleanup_push(leave_cancelled, c);
-	rc = shim_wait(c->ch.fd, cancel);
+	rc = shim_wait(c->ch.fd, cancel, stall);
 	pthread_cleanup_pop(0);
 	return rc;
 }
 
 static int channel_get(struct shim_channel *c, int cancel, struct shim_event **event)
 {
+	struct iw_stall stall = IW_STALL(shim_channel_tell, &c);
 	bool may_wait_first = channel_should_wait(c);
 	int rc;
 
@@ -339,7 +340,7 @@ static int channel_get(struct shim_channel *c, int cancel, struct shim_event **e
 		if (may_wait_first) {
 			may_wait_first = false;
 			channel_learn(c, 1);
-			rc = channel_wait(c, cancel);
+			rc = channel_wait(c, cancel, &stall);
 			if (rc && rc != -EAGAIN)
 				return rc;
 		}
@@ -349,7 +350,7 @@ static int channel_get(struct shim_channel *c, int cancel, struct shim_event **e
 		if (rc != -EAGAIN)
 			return rc;
 		channel_learn(c, -3);
-		rc = channel_wait(c, cancel);
+		rc = channel_wait(c, cancel, &stall);
 		if (rc)
 			return rc;
 	}
@@ -362,6 +363,7 @@ static int leave_ended(struct shim_channel *c, int cancel)
 	int flags = fcntl(c->ch.fd, F_GETFL);
 
 	shim_readers_leave_ended(&c->readers);
+	iw_caller_now.object = NULL; /* another thread frees it, or has */
 	if (flags < 0 || flags & O_NONBLOCK)
 		return -EBADF;
 	return shim_park(cancel);
@@ -462,6 +464,7 @@ void shim_channel_free(struct shim_channel *c)
 		iw_warn("a thread does not leave rdma_get_cm_event: its channel's memory is lost");
 		return;
 	}
+	iw_caller_forget(c);
 	iw_lock_fini(&c->lock);
 	free(c);
 }
@@ -484,6 +487,7 @@ IW_EXPORT void rdma_destroy_event_channel(struct rdma_event_channel *channel)
 	struct shim_channel *c = NULL;
 	int rc = shim_channel_check(channel, &c);
 
+	iw_caller_is(__func__, c, shim_channel_describe);
 	if (rc == -EACCES) {
 		c = (struct shim_channel *)(void *)channel;
 		c->magic = 0;

@@ -282,8 +282,10 @@ static int do_accept(struct shim_id *id, const struct rdma_conn_param *param)
 	rc = shim_events_promise(id, 2);
 	if (rc)
 		return rc;
+	shim_flag(&id->answered, true);
 	rc = iw_cm_accept(id->cm, &out);
 	if (rc) {
+		shim_flag(&id->answered, false);
 		shim_events_unpromise(id, 2);
 		return rc;
 	}
@@ -340,7 +342,8 @@ static bool claim_response(struct shim_id *id)
 
 	iw_lock(&id->lock);
 	mine = id->responded && !id->established;
-	id->established |= mine;
+	if (mine)
+		shim_flag(&id->established, true);
 	iw_unlock(&id->lock);
 	return mine;
 }
@@ -351,7 +354,7 @@ static int complete_response(struct shim_id *id)
 
 	if (rc) {
 		iw_lock(&id->lock);
-		id->established = false;
+		shim_flag(&id->established, false);
 		iw_unlock(&id->lock);
 	}
 	return rc;

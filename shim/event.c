@@ -150,7 +150,7 @@ void shim_event_hand_out(struct shim_event *event)
 	event->magic = SHIM_EVENT_MAGIC;
 	TAILQ_INSERT_TAIL(&owner->unacked, event, link);
 	if (event->ev.event == RDMA_CM_EVENT_DISCONNECTED)
-		owner->closed = true;
+		shim_flag(&owner->closed, true);
 	iw_unlock(&owner->lock);
 }
 
@@ -375,7 +375,7 @@ static enum rdma_cm_event_type failure_type(int status)
 static void on_response(struct shim_id *id, const struct iw_cm_event *ev)
 {
 	iw_lock(&id->lock);
-	id->responded = true;
+	shim_flag(&id->responded, true);
 	iw_unlock(&id->lock);
 	id->remote_ece = ev->param.ece;
 	queue_plain(id, RDMA_CM_EVENT_CONNECT_RESPONSE, ev);
@@ -384,11 +384,9 @@ static void on_response(struct shim_id *id, const struct iw_cm_event *ev)
 /* The outcome of connect or accept. */
 static void on_outcome(struct shim_id *id, const struct iw_cm_event *ev)
 {
-	if (!ev->status) {
-		iw_lock(&id->lock);
-		id->established = true;
-		iw_unlock(&id->lock);
-	}
+	iw_lock(&id->lock);
+	shim_flag(ev->status ? &id->failed : &id->established, true);
+	iw_unlock(&id->lock);
 	queue_plain(id, ev->status ? failure_type(ev->status) : RDMA_CM_EVENT_ESTABLISHED, ev);
 }
 

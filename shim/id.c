@@ -7,10 +7,9 @@
 #include "shim/choose.h"
 #include "shim/shim.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
-int shim_id_check(struct rdma_cm_id *id, struct shim_id **priv)
+int shim_id_check_for(const char *call, struct rdma_cm_id *id, struct shim_id **priv)
 {
 	struct shim_id *p = (struct shim_id *)(void *)id;
 
@@ -18,6 +17,7 @@ int shim_id_check(struct rdma_cm_id *id, struct shim_id **priv)
 		return -EINVAL;
 	if (p->generation != shim_generation())
 		return -EACCES;
+	iw_caller_is(call, p, shim_id_describe);
 	*priv = p;
 	return 0;
 }
@@ -343,7 +343,7 @@ bool shim_id_move(struct shim_id *id, enum shim_state from, enum shim_state to)
 	iw_lock(&id->lock);
 	ok = id->state == from;
 	if (ok)
-		id->state = to;
+		__atomic_store_n(&id->state, to, __ATOMIC_RELAXED);
 	iw_unlock(&id->lock);
 	return ok;
 }
@@ -351,47 +351,11 @@ bool shim_id_move(struct shim_id *id, enum shim_state from, enum shim_state to)
 void shim_id_set_state(struct shim_id *id, enum shim_state to)
 {
 	iw_lock(&id->lock);
-	id->state = to;
+	__atomic_store_n(&id->state, to, __ATOMIC_RELAXED);
 	iw_unlock(&id->lock);
 }
 
 /* ---- the end */
-
-static void name_addr(const struct sockaddr_storage *ss, char text[SHIM_ADDR_TEXT + 8])
-{
-	const struct sockaddr *addr = (const struct sockaddr *)ss;
-	char host[SHIM_ADDR_TEXT];
-
-	snprintf(text, SHIM_ADDR_TEXT + 8, "%s:%u", shim_addr_text(addr, host),
-		 ntohs(shim_addr_port(addr)));
-}
-
-/* " ESTABLISHED DISCONNECTED": as many as fit. */
-static void name_unacked(struct shim_id *id, char *text, size_t room)
-{
-	struct shim_event *ev;
-	size_t used = 0;
-
-	iw_assert_held(&id->lock);
-	text[0] = 0;
-	TAILQ_FOREACH (ev, &id->unacked, link) {
-		if (used < room)
-			used += (size_t)snprintf(text + used, room - used, " %s",
-						 rdma_event_str(ev->ev.event));
-	}
-}
-
-static void complain(struct shim_id *id, const char *who)
-{
-	char src[SHIM_ADDR_TEXT + 8], dst[SHIM_ADDR_TEXT + 8], events[400];
-
-	name_unacked(id, events, sizeof(events));
-	name_addr(&id->id.route.addr.src_storage, src);
-	name_addr(&id->id.route.addr.dst_storage, dst);
-	iw_error("%s of id %p (%s -> %s) waits for events that were retrieved and not "
-		 "acknowledged by rdma_ack_cm_event:%s",
-		 who, (void *)id, src, dst, events);
-}
 
 /* @member: of its events alone; NULL: of all. */
 static bool has_unacked(struct shim_id *id, const struct shim_member *member)
@@ -405,28 +369,23 @@ static bool has_unacked(struct shim_id *id, const struct shim_member *member)
 	return false;
 }
 
-void shim_id_wait_member_acked(struct shim_id *id, struct shim_member *member, const char *who)
+void shim_id_wait_member_acked(struct shim_id *id, struct shim_member *member)
 {
-	bool patient = true, waited = false;
+	const struct shim_acks acks = { id, member };
+	struct iw_stall stall = IW_STALL(shim_acks_tell, &acks);
+	bool waited = false;
 
 	iw_lock(&id->lock);
-	for (; has_unacked(id, member); waited = true) {
-		if (!patient) {
-			iw_cond_wait(&id->acked, &id->lock);
-			continue;
-		}
-		patient = iw_cond_wait_ms(&id->acked, &id->lock, SHIM_PATIENCE_MS);
-		if (!patient && has_unacked(id, member))
-			complain(id, who);
-	}
+	for (; has_unacked(id, member); waited = true)
+		iw_cond_wait_told(&id->acked, &id->lock, &stall);
 	iw_unlock(&id->lock);
 	if (waited && id->channel)
 		shim_readers_acked(&id->channel->readers);
 }
 
-void shim_id_wait_acked(struct shim_id *id, const char *who)
+void shim_id_wait_acked(struct shim_id *id)
 {
-	shim_id_wait_member_acked(id, NULL, who);
+	shim_id_wait_member_acked(id, NULL);
 }
 
 static void drop_unread(struct shim_id *id)
@@ -478,6 +437,7 @@ void shim_id_free(struct shim_id *id)
 	free_spares(id);
 	free(id->ep);
 	free(id->id.route.path_rec);
+	iw_caller_forget(id);
 	id->magic = 0;
 	iw_cond_fini(&id->acked);
 	iw_lock_fini(&id->lock);
@@ -514,6 +474,7 @@ IW_EXPORT int rdma_create_id(struct rdma_event_channel *channel, struct rdma_cm_
 
 	if (!id || qp_type_of(ps) < 0)
 		return shim_return(-EINVAL);
+	iw_caller_is(__func__, NULL, NULL);
 	if (channel) {
 		rc = shim_channel_check(channel, &c);
 		if (!rc)
@@ -555,7 +516,7 @@ IW_EXPORT int rdma_destroy_id(struct rdma_cm_id *id)
 		shim_event_ack(shim_event_of(id->event));
 		id->event = NULL;
 	}
-	shim_id_wait_acked(priv, "rdma_destroy_id");
+	shim_id_wait_acked(priv);
 	shim_id_free(priv);
 	return 0;
 }

@@ -3,7 +3,7 @@ libiwshim_la_SOURCES = shim/addr.h shim/channel.c shim/choose.c shim/choose.h sh
 	shim/device.c shim/ece.c shim/endpoint.c shim/event.c shim/export.h shim/fork.c shim/id.c \
 	shim/migrate.c shim/multicast.c shim/option.c shim/path.c shim/provider.c \
 	shim/provider.h shim/qp.c shim/readers.c shim/resolve.c shim/resolve_info.c \
-	shim/retrieve.c shim/shim.h shim/service.c shim/service.h shim/srq.c shim/wait.c
+	shim/retrieve.c shim/shim.h shim/service.c shim/service.h shim/srq.c shim/stall.c shim/wait.c
 libiwshim_la_CFLAGS = $(AM_CFLAGS) $(VERBS_CFLAGS)
 
 # What needs neither the core nor a driver.

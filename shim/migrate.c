@@ -90,7 +90,7 @@ static int migrate_to(struct shim_id *id, struct shim_channel *to)
 		return rc;
 	shim_channel_recheck(to);
 	id->sync = false;
-	shim_id_wait_acked(id, "rdma_migrate_id");
+	shim_id_wait_acked(id);
 	if (was_sync)
 		shim_channel_free(old);
 	return 0;
@@ -107,7 +107,7 @@ static int migrate_to_private(struct shim_id *id)
 	if (rc)
 		return rc;
 	shim_channel_recheck(id->channel);
-	shim_id_wait_acked(id, "rdma_migrate_id");
+	shim_id_wait_acked(id);
 	return 0;
 }
 

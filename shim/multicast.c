@@ -303,7 +303,7 @@ static int leave(struct shim_id *id, const struct sockaddr *addr)
 		rc = iw_cm_leave(cm, member);
 	detach(id, member);
 	drop_events(id, member);
-	shim_id_wait_member_acked(id, member, "rdma_leave_multicast");
+	shim_id_wait_member_acked(id, member);
 	member_end(id, member);
 	return rc;
 }

@@ -101,6 +101,12 @@ static bool job_is_done(const struct shim_info_job *job)
 	return __atomic_load_n(&job->done, __ATOMIC_ACQUIRE);
 }
 
+bool shim_info_is_pending(const struct shim_id *id)
+{
+	iw_assert_held(&id->lock);
+	return id->info && !job_is_done(id->info);
+}
+
 /* ---- the outcome */
 
 /* An event's status is an errno: EAI_* overlap with those. -1 has its own. */

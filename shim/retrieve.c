@@ -57,6 +57,7 @@ IW_EXPORT int rdma_get_cm_event(struct rdma_event_channel *channel, struct rdma_
 	struct shim_event *ev;
 	int rc = event ? shim_channel_check(channel, &c) : -EINVAL;
 
+	iw_caller_is(__func__, c, shim_channel_describe);
 	if (!rc)
 		rc = get_event(c, &ev);
 	if (!rc)

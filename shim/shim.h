@@ -16,10 +16,12 @@
 #include <stdint.h>
 
 #include "base/bytes.h"
+#include "base/caller.h"
 #include "base/fault.h"
 #include "base/list.h"
 #include "base/lock.h"
 #include "base/log.h"
+#include "base/stall.h"
 #include "driver/registry.h"
 #include "shim/export.h"
 
@@ -32,9 +34,6 @@ struct shim_device;
 
 /* What Linux carries: a frame of 255 bytes, 4 of them MPA's (RFC 6581). */
 #define SHIM_PRIVATE_DATA_SENT 251
-
-/* Destroy and migrate say in the log what they wait for after this long. */
-#define SHIM_PATIENCE_MS 5000
 
 /*
  * An event on its way to the program. @ev comes first: it is the pointer that
@@ -95,7 +94,8 @@ struct shim_endpoint {
  * dying, and the flags of the connection. It is taken inside a channel's lock, never around it, and
  * never held over a call into the core. The public fields belong to the program and to the thread
  * that retrieves the event which fills them, as with librdmacm. @moving is taken around a channel's
- * lock.
+ * lock. stall.c reads state and the flags of the connection without the lock: they are written
+ * atomically.
  */
 struct shim_id {
 	struct rdma_cm_id id;
@@ -125,6 +125,8 @@ struct shim_id {
 	bool passive;			   /* child of a listener */
 	bool established;		   /* ESTABLISHED was queued */
 	bool closed;			   /* DISCONNECTED was handed out */
+	bool failed;			   /* the outcome of connect or accept was a failure */
+	bool answered;			   /* passive: rdma_accept(3) has succeeded */
 	bool removed;			   /* DEVICE_REMOVAL was queued */
 	bool any_port;			   /* bound to port 0 by the program */
 	uint8_t request_rr, request_depth; /* what the request offered; for accept(NULL) */
@@ -178,6 +180,12 @@ static inline int shim_return(int rc)
 		return rc;
 	errno = -rc;
 	return -1;
+}
+
+/* What stall.c reads; under the id's lock, but for answered. */
+static inline void shim_flag(bool *flag, bool value)
+{
+	__atomic_store_n(flag, value, __ATOMIC_RELAXED);
 }
 
 /* Of an id that is bound to a device. */
@@ -258,10 +266,30 @@ void shim_channel_purge_member(struct shim_channel *channel, struct shim_member 
 /*
  * 0: @fd is readable. -EAGAIN: it is O_NONBLOCK; -EINTR; -EBADF. The thread's
  * state of cancellation is @cancel while it blocks and disabled afterwards.
+ * @stall speaks at info: without that it is not asked, and no clock either.
  */
-int shim_wait(int fd, int cancel);
+int shim_wait(int fd, int cancel, struct iw_stall *stall);
 /* Blocks in the same way for nothing; -EBADF once a signal wants no restart. */
 int shim_park(int cancel);
+
+/* --------------------------------------------------------------- stall.c */
+
+/* For struct iw_caller: a struct shim_id, a struct shim_channel. */
+void shim_id_describe(const void *id, char *text, size_t room);
+void shim_channel_describe(const void *channel, char *text, size_t room);
+
+/* Whose acknowledgements are waited for; member NULL: of all events. */
+struct shim_acks {
+	struct shim_id *id;
+	const struct shim_member *member;
+};
+
+/* For struct iw_stall. With a struct shim_acks, its id's lock held. */
+void shim_acks_tell(const void *acks, unsigned int seconds);
+/* With a pointer to the pointer of a channel that the thread is inside of. */
+void shim_channel_tell(const void *channel, unsigned int seconds);
+/* With nothing. */
+void shim_park_tell(const void *arg, unsigned int seconds);
 
 /* ------------------------------------------------------------- readers.c */
 
@@ -359,6 +387,8 @@ void shim_members_free(struct shim_id *id);
 
 /* Gives up what rdma_resolve_addrinfo(3) began; afterwards it touches the id no more. */
 void shim_info_end(struct shim_id *id);
+/* Whether that is under way; the id's lock is held. */
+bool shim_info_is_pending(const struct shim_id *id);
 /*
  * ADDRINFO from the driver below, @cm, in its handler: keeps the result for
  * rdma_query_addrinfo(3) and turns @status into that of the program's event.
@@ -385,8 +415,12 @@ int shim_path_refresh(struct shim_id *id, struct iw_cm_id *cm);
 
 /* ------------------------------------------------------------------ id.c */
 
-/* NULL, foreign or dead: -EINVAL; of the parent process: -EACCES. */
-int shim_id_check(struct rdma_cm_id *id, struct shim_id **priv);
+/*
+ * NULL, foreign or dead: -EINVAL; of the parent process: -EACCES. What the calling
+ * function waits for from here on, it waits for in the name of this id.
+ */
+#define shim_id_check(id, priv) shim_id_check_for(__func__, (id), (priv))
+int shim_id_check_for(const char *call, struct rdma_cm_id *id, struct shim_id **priv);
 int shim_id_new(struct shim_channel *channel, void *context, enum rdma_port_space ps,
 		struct shim_id **priv);
 /* Frees an id that the program never saw, or that is through. */
@@ -413,9 +447,9 @@ enum shim_state shim_id_state(struct shim_id *id);
 bool shim_id_move(struct shim_id *id, enum shim_state from, enum shim_state to);
 void shim_id_set_state(struct shim_id *id, enum shim_state to);
 /* Waits until the program has acknowledged all it was given. */
-void shim_id_wait_acked(struct shim_id *id, const char *who);
+void shim_id_wait_acked(struct shim_id *id);
 /* Of the events of a membership alone. */
-void shim_id_wait_member_acked(struct shim_id *id, struct shim_member *member, const char *who);
+void shim_id_wait_member_acked(struct shim_id *id, struct shim_member *member);
 /* Puts an id that is on no channel on this one. */
 void shim_id_on_channel(struct shim_id *id, struct shim_channel *channel);
 

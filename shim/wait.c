@@ -10,10 +10,27 @@
 #include "base/restart.h"
 #include "shim/shim.h"
 
-int shim_wait(int fd, int cancel)
+/* Nobody is told of a wait that may be right. */
+static int timeout_of(struct iw_stall *stall)
+{
+	return iw_log_enabled(IW_LOG_INFO) ? iw_stall_timeout(stall) : -1;
+}
+
+/* After poll() has returned @n. */
+static bool goes_on(int n, struct iw_stall *stall)
+{
+	if (n > 0)
+		return false;
+	if (n < 0)
+		return errno == EINTR && iw_may_restart();
+	iw_stall_tell(stall);
+	return true;
+}
+
+int shim_wait(int fd, int cancel, struct iw_stall *stall)
 {
 	struct pollfd pfd = { .fd = fd, .events = POLLIN };
-	int flags, n;
+	int flags, timeout, n;
 
 	do {
 		flags = fcntl(fd, F_GETFL);
@@ -21,10 +38,11 @@ int shim_wait(int fd, int cancel)
 			return -errno;
 		if (flags & O_NONBLOCK)
 			return -EAGAIN;
+		timeout = timeout_of(stall);
 		pthread_setcancelstate(cancel, NULL);
-		n = poll(&pfd, 1, -1);
+		n = poll(&pfd, 1, timeout);
 		pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
-	} while (n < 0 && errno == EINTR && iw_may_restart());
+	} while (goes_on(n, stall));
 	if (n < 0)
 		return -errno;
 	return pfd.revents & POLLNVAL ? -EBADF : 0;
@@ -32,12 +50,14 @@ int shim_wait(int fd, int cancel)
 
 int shim_park(int cancel)
 {
-	int n;
+	struct iw_stall stall = IW_STALL(shim_park_tell, NULL);
+	int timeout, n;
 
 	do {
+		timeout = timeout_of(&stall);
 		pthread_setcancelstate(cancel, NULL);
-		n = poll(NULL, 0, -1);
+		n = poll(NULL, 0, timeout);
 		pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
-	} while (n < 0 && errno == EINTR && iw_may_restart());
+	} while (goes_on(n, &stall));
 	return -EBADF;
 }

@@ -13,13 +13,16 @@ libshimtest_la_LIBADD = libiwshim.la libiwshim_pure.la libiwcm.la libiwbase.la
 
 IW_TESTS += tests/test_channel tests/test_readers tests/test_id tests/test_event tests/test_resolve \
 	tests/test_connect tests/test_qp tests/test_device tests/test_shim_stress \
-	tests/test_infiniband
+	tests/test_infiniband tests/test_shim_stall
 tests_test_channel_SOURCES = tests/test_channel.c
 tests_test_channel_CFLAGS = $(SHIM_TEST_CFLAGS)
 tests_test_channel_LDADD = $(SHIM_TEST_LIBS)
 tests_test_readers_SOURCES = tests/test_readers.c
 tests_test_readers_CFLAGS = $(SHIM_TEST_CFLAGS)
 tests_test_readers_LDADD = $(SHIM_TEST_LIBS)
+tests_test_shim_stall_SOURCES = tests/test_shim_stall.c tests/log_capture.h
+tests_test_shim_stall_CFLAGS = $(SHIM_TEST_CFLAGS)
+tests_test_shim_stall_LDADD = $(SHIM_TEST_LIBS)
 tests_test_id_SOURCES = tests/test_id.c
 tests_test_id_CFLAGS = $(SHIM_TEST_CFLAGS)
 tests_test_id_LDADD = $(SHIM_TEST_LIBS)

@@ -404,7 +404,7 @@ McTest(leave__complains_after_five_seconds)
 	succeeds(rdma_join_multicast(id, to, NULL));
 	ev = util_next(ch, RDMA_CM_EVENT_MULTICAST_JOIN);
 	l = util_later(leave_later, id);
-	cr_assert(util_still_runs(l, SHIM_PATIENCE_MS + 300));
+	cr_assert(util_still_runs(l, IW_STALL_MS + 300));
 	succeeds(rdma_ack_cm_event(ev));
 	cr_assert_null(util_join(l));
 	end(id);
