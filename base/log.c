@@ -13,6 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/fault.h"
+
 #define LOG_LINE_MAX 1024
 
 int iw_log_threshold = -1;
@@ -122,6 +124,8 @@ static int open_log(const char *path)
 {
 	int fd = -1, rc = 0;
 
+	if (iw_fault(IW_FAULT_SYSCALL))
+		return -EMFILE;
 	/* Another process may make or remove it meanwhile. */
 	for (int i = 0; i < 3 && (!i || rc == -ENOENT); i++) {
 		fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600);

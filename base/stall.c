@@ -6,6 +6,7 @@
 
 #include "base/cancel.h"
 #include "base/clock.h"
+#include "base/fault.h"
 
 /* ---- told by the waiting thread */
 
@@ -82,7 +83,7 @@ static void in_child(void)
 static void set_up(void)
 {
 	iw_cond_init(&watcher.cond);
-	usable = !pthread_atfork(NULL, NULL, in_child);
+	usable = !iw_fault(IW_FAULT_SYSCALL) && !pthread_atfork(NULL, NULL, in_child);
 }
 
 static void say(const struct iw_watch *w, unsigned long long waited)

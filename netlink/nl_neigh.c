@@ -157,8 +157,10 @@ static int probe_by_datagram(int ifindex, const struct nl_ip *ip)
 	fd = socket(plain.family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -errno;
-	if (bind_to_interface(fd, plain.family, ifindex) ||
-	    sendto(fd, NULL, 0, MSG_NOSIGNAL, (struct sockaddr *)&to, len) < 0)
+	if (iw_fault(IW_FAULT_SYSCALL))
+		rc = -ENOBUFS;
+	else if (bind_to_interface(fd, plain.family, ifindex) ||
+		 sendto(fd, NULL, 0, MSG_NOSIGNAL, (struct sockaddr *)&to, len) < 0)
 		rc = errno == EAGAIN ? 0 : -errno;
 	close(fd);
 	return rc;

@@ -26,7 +26,7 @@ static void in_child(void)
 
 static void watch_forks(void)
 {
-	if (pthread_atfork(NULL, NULL, in_child))
+	if (iw_fault(IW_FAULT_SYSCALL) || pthread_atfork(NULL, NULL, in_child))
 		iw_warn("no memory to watch forks: a child may not open devices");
 }
 
@@ -64,7 +64,7 @@ static int read_limits(struct shim_device *d)
 	int rc;
 
 	errno = 0;
-	rc = ibv_query_device(d->verbs, &attr);
+	rc = iw_fault(IW_FAULT_SYSCALL) ? ENOMEM : ibv_query_device(d->verbs, &attr);
 	if (rc) /* some providers return -1 */
 		return rc < 0 ? shim_errno_or(-EIO) : -rc;
 	d->max_responder_resources = clamp_u8(attr.max_qp_rd_atom);
@@ -262,7 +262,7 @@ IW_EXPORT struct ibv_context **rdma_get_devices(int *num_devices)
 	int n = 0, opened = 0;
 
 	errno = 0;
-	list = ibv_get_device_list(&n);
+	list = iw_fault(IW_FAULT_SYSCALL) ? (errno = ENOMEM, NULL) : ibv_get_device_list(&n);
 	if (!list) {
 		errno = errno ? errno : ENODEV;
 		goto out;

@@ -14,7 +14,7 @@ static void in_child(void)
 
 static void watch_forks(void)
 {
-	if (pthread_atfork(NULL, NULL, in_child))
+	if (iw_fault(IW_FAULT_SYSCALL) || pthread_atfork(NULL, NULL, in_child))
 		iw_warn("no memory to watch forks: a child's use of our objects is not noticed");
 }
 

@@ -34,7 +34,8 @@ static int copy_in(void *to, const void *from, size_t len)
 
 	if (!from)
 		return -EFAULT;
-	n = process_vm_readv(getpid(), &local, 1, &remote, 1, 0);
+	n = iw_fault(IW_FAULT_SYSCALL) ? (errno = EPERM, -1)
+				       : process_vm_readv(getpid(), &local, 1, &remote, 1, 0);
 	if (n == (ssize_t)len)
 		return 0;
 	if (n >= 0 || errno == EFAULT)

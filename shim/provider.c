@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/verbs_entry.h"
 #include "netlink/nl_link.h"
@@ -85,7 +86,7 @@ static int verbs_folder(char *folder, size_t room, int *pabi)
 
 	if (!slash || (size_t)(slash - file) >= room)
 		return -1;
-	verbs = dlopen(file, RTLD_NOW | RTLD_NOLOAD);
+	verbs = iw_fault(IW_FAULT_SYSCALL) ? NULL : dlopen(file, RTLD_NOW | RTLD_NOLOAD);
 	if (!verbs)
 		return -1;
 	*pabi = pabi_of(verbs);

@@ -44,7 +44,8 @@ int shim_service_port(struct shim_id *id)
 		return -EINVAL;
 	if (id->id.verbs->device->transport_type != IBV_TRANSPORT_IB)
 		return -EOPNOTSUPP;
-	rc = ibv_query_port(id->id.verbs, id->id.port_num, &attr);
+	rc = iw_fault(IW_FAULT_SYSCALL) ? ENOMEM
+					: ibv_query_port(id->id.verbs, id->id.port_num, &attr);
 	if (rc) /* some providers return -1 */
 		return rc < 0 ? shim_errno_or(-EIO) : -rc;
 	/* That of RoCE; old providers leave InfiniBand's unsaid. */

@@ -40,7 +40,7 @@ int shim_wait(int fd, int cancel, struct iw_stall *stall)
 			return -EAGAIN;
 		timeout = timeout_of(stall);
 		pthread_setcancelstate(cancel, NULL);
-		n = poll(&pfd, 1, timeout);
+		n = iw_fault(IW_FAULT_SYSCALL) ? (errno = ENOMEM, -1) : poll(&pfd, 1, timeout);
 		pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
 	} while (goes_on(n, stall));
 	if (n < 0)

@@ -16,6 +16,11 @@ tests_soft_fork_live_SOURCES = tests/soft/fork_live.c tests/soft/sweep.h \
 tests_soft_fork_live_CFLAGS = $(AM_CFLAGS) $(VERBS_CFLAGS)
 tests_soft_fork_live_LDADD = $(IW_STATIC_LIBS)
 
+# What can fail, by the object files, has its place for a failure.
+TESTS += tests/check_faults.sh
+EXTRA_DIST += tests/check_faults.sh tests/fault-scan.awk tests/fault-calls.txt \
+	tests/fault-exempt.txt
+
 if HAVE_CRITERION
 check_PROGRAMS += tests/test_soft_key
 TESTS += tests/test_soft_key

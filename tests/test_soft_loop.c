@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "driver/soft/soft_fork.h"
 #include "driver/soft/soft_loop.h"
 
 static uint64_t now_ms(void)
@@ -158,11 +159,20 @@ Test(soft_watch, add__many_then_none)
 	cr_assert_eq(soft_watch_run(-1, 0), -EBADF);
 }
 
+/* A site of its own, once; the process lives without it. */
+static void listen_to_forks(void)
+{
+	static struct iw_lock lock = IW_LOCK_STATIC;
+
+	soft_fork_guard(&lock);
+}
+
 Test(soft_watch, add__undoes_itself_at_each_fault)
 {
 	struct watched w = { .watch.ops = &watch_ops };
 	int epfd = epoll_create1(0), fd = eventfd(0, EFD_NONBLOCK);
 
+	listen_to_forks();
 	for (unsigned long nth = 1; nth <= 2; nth++) {
 		iw_fault_arm(IW_FAULT_ALLOC | IW_FAULT_SYSCALL, nth);
 		cr_assert_eq(soft_watch_add(&w.watch, epfd, fd, EPOLLIN), -ENOMEM);
@@ -180,6 +190,7 @@ Test(soft_loop, start__fails_in_good_order_and_can_be_repeated)
 	/* The table of watches, once there, stays: so from the last site to the first. */
 	static const int wanted[] = { -EMFILE, -EMFILE, -ENOMEM, -EAGAIN, -EAGAIN };
 
+	listen_to_forks();
 	for (unsigned long nth = 5; nth; nth--) {
 		iw_fault_arm(IW_FAULT_ALLOC | IW_FAULT_SYSCALL, nth);
 		cr_assert_eq(soft_loop_start(), wanted[nth - 1]);

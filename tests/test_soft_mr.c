@@ -172,7 +172,7 @@ Test(soft_mr, reg__each_fault_unwinds, .init = init, .fini = fini)
 {
 	struct soft_mr *mr = NULL;
 
-	iw_fault_arm(IW_FAULT_SYSCALL, 1); /* getrandom, the first time */
+	iw_fault_arm(IW_FAULT_SYSCALL, 2); /* getrandom, the first time, behind pthread_atfork */
 	cr_assert_eq(soft_mr_reg(pd, memory, 1, 0, 0, &mr), -ENOSYS);
 	for (unsigned long nth = 1;; nth++) {
 		iw_fault_arm(IW_FAULT_ALLOC | IW_FAULT_SYSCALL, nth);

@@ -511,7 +511,7 @@ Test(ucma, probe__faults)
 			break;
 	}
 	iw_fault_arm(0, 0);
-	cr_assert_eq(n, 4, "three sites: class, device, version");
+	cr_assert_eq(n, 5, "four sites: class, device, version and its bytes");
 	tree_remove(&t);
 }
 

@@ -77,7 +77,7 @@ static int check_abi(const char *path, char *text, size_t room)
 	if (fd < 0)
 		return errno == ENOENT ? 0 : -EPERM;
 	do
-		n = read(fd, text, room - 1);
+		n = injected(EIO) ? -1 : read(fd, text, room - 1);
 	while (n < 0 && errno == EINTR);
 	close(fd);
 	text[n < 0 ? 0 : n] = 0;

@@ -131,7 +131,8 @@ void soft_bind_tune(int fd, const struct soft_bind_opts *opts, bool same_host)
 	set(fd, IPPROTO_TCP, TCP_KEEPCNT, 3);
 	set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, SOFT_BIND_DEAD_PEER_S * 1000);
 	set_tos(fd, opts->tos);
-	if (same_host && setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, cubic, sizeof(cubic) - 1))
+	if (same_host && (iw_fault(IW_FAULT_SYSCALL) ||
+			  setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, cubic, sizeof(cubic) - 1)))
 		iw_debug("congestion control stays the system's: %s", strerror(errno));
 }
 
@@ -246,6 +247,8 @@ int soft_bind_names(int fd, struct sockaddr_storage *src, struct sockaddr_storag
 	if (getsockname(fd, (struct sockaddr *)&local, &len))
 		return -errno;
 	len = sizeof(peer);
+	if (dst && iw_fault(IW_FAULT_SYSCALL))
+		return -ENOTCONN;
 	if (dst && getpeername(fd, (struct sockaddr *)&peer, &len))
 		return -errno;
 	soft_addr_unmap(&local);
@@ -272,8 +275,10 @@ int soft_bind_source(const struct sockaddr *dst, struct sockaddr_storage *src)
 		return -errno;
 	memcpy(&to, dst, soft_addr_size(dst));
 	soft_addr_set_port((struct sockaddr *)&to, htons(9)); /* any but 0 */
-	if (connect(fd, (struct sockaddr *)&to, soft_addr_size(dst)) ||
-	    getsockname(fd, (struct sockaddr *)&from, &len))
+	if (iw_fault(IW_FAULT_SYSCALL))
+		ret = -ENETUNREACH;
+	else if (connect(fd, (struct sockaddr *)&to, soft_addr_size(dst)) ||
+		 getsockname(fd, (struct sockaddr *)&from, &len))
 		ret = -errno;
 	close(fd);
 	if (ret)

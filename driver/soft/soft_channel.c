@@ -51,8 +51,9 @@ static unsigned int read_records(struct soft_channel *channel, record *records, 
 	ssize_t got;
 
 	iw_assert_held(&channel->lock);
-	got = vmsplice(channel->ibv.fd, &iov, 1, SPLICE_F_NONBLOCK);
-	if (got < 0 && errno != EAGAIN && poll(&pfd, 1, 0) == 1)
+	got = iw_fault(IW_FAULT_SYSCALL) ? (errno = EINVAL, -1)
+					 : vmsplice(channel->ibv.fd, &iov, 1, SPLICE_F_NONBLOCK);
+	if (got < 0 && errno != EAGAIN && !iw_fault(IW_FAULT_SYSCALL) && poll(&pfd, 1, 0) == 1)
 		got = read(channel->ibv.fd, records, iov.iov_len);
 	return got < 0 ? 0 : (unsigned int)((size_t)got / sizeof(*records));
 }

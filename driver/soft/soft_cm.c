@@ -279,7 +279,8 @@ static int fetch(void *to, const void *from, size_t len)
 
 	if (!from)
 		return -EFAULT;
-	n = process_vm_readv(getpid(), &local, 1, &remote, 1, 0);
+	n = iw_fault(IW_FAULT_SYSCALL) ? (errno = EPERM, -1)
+				       : process_vm_readv(getpid(), &local, 1, &remote, 1, 0);
 	if (n < 0 && errno != EFAULT)
 		memcpy(to, from, len); /* not allowed to look first */
 	else if (n != (ssize_t)len)

@@ -258,7 +258,7 @@ static int refresh(void)
 	if (getifaddrs(&all))
 		return -errno;
 	fd = iw_fault(IW_FAULT_SYSCALL) ? -1 : socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
+	if (fd < 0 && !iw_fault(IW_FAULT_SYSCALL))
 		fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	rc = see_all(all, fd);
 	if (fd >= 0)

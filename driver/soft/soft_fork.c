@@ -6,6 +6,7 @@
  */
 #include "driver/soft/soft_fork.h"
 
+#include "base/fault.h"
 #include "base/log.h"
 
 static struct iw_lock guards_lock = IW_LOCK_STATIC; /* protects: guards, resets */
@@ -37,7 +38,7 @@ static void in_child(void)
 static void listen_to_forks(void)
 {
 	/* Fails for want of memory only; then a child is not told from its parent. */
-	if (pthread_atfork(before_fork, after_fork, in_child))
+	if (iw_fault(IW_FAULT_SYSCALL) || pthread_atfork(before_fork, after_fork, in_child))
 		iw_warn("cannot watch for forks: children must not touch RDMA objects");
 }
 

@@ -93,8 +93,8 @@ static int say(struct lingering *l)
 		else if (n < 0 && errno != EINTR)
 			return errno == EWOULDBLOCK ? -EAGAIN : -errno;
 	}
-	if (l->len == l->sent && shutdown(l->fd, SHUT_WR))
-		return -errno;
+	if (l->len == l->sent && (iw_fault(IW_FAULT_SYSCALL) || shutdown(l->fd, SHUT_WR)))
+		return -ENOTCONN;
 	return 0;
 }
 
@@ -276,7 +276,9 @@ static void say_and_close(int fd, const void *bytes, size_t len)
 	ssize_t n;
 
 	do
-		n = len ? send(fd, bytes, len, MSG_NOSIGNAL | MSG_DONTWAIT) : 0;
+		n = len && !iw_fault(IW_FAULT_SYSCALL)
+			    ? send(fd, bytes, len, MSG_NOSIGNAL | MSG_DONTWAIT)
+			    : 0;
 	while (n < 0 && errno == EINTR);
 	close(fd);
 }

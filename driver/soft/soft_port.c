@@ -72,7 +72,7 @@ static int read_file(const char *path, char *text, size_t size)
 	fd = iw_fault(IW_FAULT_SYSCALL) ? -1 : open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -ENOENT;
-	n = read(fd, text, size);
+	n = iw_fault(IW_FAULT_SYSCALL) ? -1 : read(fd, text, size);
 	close(fd);
 	if (n < 0)
 		return -EIO;

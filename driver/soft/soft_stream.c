@@ -220,7 +220,7 @@ static void progress_tx(struct soft_qp *qp, uint32_t events)
 	/* A poller that asks on its own does not say what is ready. */
 	if (!(events & (EPOLLOUT | EPOLLERR | EPOLLHUP))) {
 		pfd.fd = __atomic_load_n(&qp->stream.fd, __ATOMIC_RELAXED);
-		if (poll(&pfd, 1, 0) <= 0)
+		if (iw_fault(IW_FAULT_SYSCALL) || poll(&pfd, 1, 0) <= 0)
 			return;
 	}
 	/* Whoever holds the lock looks at kicked when it lets go. */

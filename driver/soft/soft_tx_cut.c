@@ -51,7 +51,8 @@ static uint32_t new_sink(void)
 	uint32_t stag;
 
 	if (!left) {
-		if (getrandom(pool, sizeof(pool), GRND_NONBLOCK) != sizeof(pool))
+		if (iw_fault(IW_FAULT_SYSCALL) ||
+		    getrandom(pool, sizeof(pool), GRND_NONBLOCK) != sizeof(pool))
 			for (unsigned int i = 0; i < IW_ARRAY_SIZE(pool); i++)
 				pool[i] = pool[i] * 1664525u + 1013904223u +
 					  (uint32_t)(uintptr_t)&stag;

@@ -201,7 +201,8 @@ int soft_watch_run(int epfd, int ms)
 	struct epoll_event events[EVENTS_AT_ONCE];
 	int n;
 
-	n = epoll_wait(epfd, events, EVENTS_AT_ONCE, ms);
+	n = iw_fault(IW_FAULT_SYSCALL) ? (errno = EINTR, -1)
+				       : epoll_wait(epfd, events, EVENTS_AT_ONCE, ms);
 	if (n < 0)
 		return -errno;
 	for (int i = 0; i < n; i++)
