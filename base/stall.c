@@ -90,8 +90,9 @@ static void say(const struct iw_watch *w, unsigned long long waited)
 {
 	char who[IW_CALLER_TEXT];
 
-	iw_log(w->level, "%s has waited %llu s for %s to return (thread %#lx): %s",
-	       iw_caller_text(&w->caller, who), waited / 1000, w->what, w->thread, w->why);
+	iw_log(w->slow->level, "%s has waited %llu s for %s to return (thread %#lx): %s",
+	       iw_caller_text(&w->caller, who), waited / 1000, w->slow->what, w->thread,
+	       w->slow->why);
 }
 
 /* Says what is due; returns when to look again, in ms. 0: there is nothing to watch. */
@@ -152,16 +153,19 @@ static void list(struct iw_watch *w)
 	iw_unlock(&watcher.lock);
 }
 
-void iw_watch_begin(struct iw_watch *w)
+void iw_watch_start(struct iw_watch *w, const struct iw_slow *slow)
 {
 	int saved = errno;
 
 	w->since_ms = coarse_ms();
+	w->listed = false;
+	w->slow = slow;
 	if (!iw_log_enabled(IW_LOG_INFO))
 		return;
 	IW_UNCANCELLED;
 
 	w->caller = iw_caller_now;
+	w->told = 0;
 	w->thread = (unsigned long)pthread_self();
 	list(w);
 	errno = saved;
@@ -172,10 +176,10 @@ static void came_back(const struct iw_watch *w, unsigned long long waited)
 	char who[IW_CALLER_TEXT];
 
 	iw_warn("%s has waited %llu s for %s, which has returned: %s",
-		iw_caller_text(&iw_caller_now, who), waited / 1000, w->what, w->why);
+		iw_caller_text(&iw_caller_now, who), waited / 1000, w->slow->what, w->slow->why);
 }
 
-void iw_watch_end(struct iw_watch *w)
+void iw_watch_stop(struct iw_watch *w)
 {
 	unsigned long long waited = coarse_ms() - w->since_ms;
 	int saved = errno;

@@ -29,13 +29,18 @@ void iw_stall_tell(struct iw_stall *stall);
  */
 void iw_stall_wait(pthread_cond_t *cond, pthread_mutex_t *mutex, struct iw_stall *stall);
 
-/* A call that may not return soon. On the stack, from iw_watch_begin() to _end(). */
-struct iw_watch {
-	/* Constant: what is called, why that may take long, and how bad it is if it does. */
-	const char *what, *why;
+/* What may not return soon: a constant. */
+struct iw_slow {
+	const char *what, *why; /* its name, and what holds it then */
 	enum iw_log_level level;
+};
 
-	/* Of stall.c. */
+/* A call of it. On the stack, uninitialised, from iw_watch_begin() to _end(). */
+struct iw_watch {
+	bool started;
+
+	/* Valid if @started. */
+	const struct iw_slow *slow;
 	struct iw_caller caller;
 	unsigned long thread; /* as debuggers show it */
 	uint64_t since_ms;    /* coarse */
@@ -45,10 +50,23 @@ struct iw_watch {
 };
 
 /*
- * Neither fails, blocks or changes errno. Unless the log has been opened for
- * more than warnings, they read a clock each and do nothing else.
+ * Neither fails, blocks or changes errno. While the log shows errors alone they do
+ * nothing, with warnings they read a clock each, without a system call.
  */
-void iw_watch_begin(struct iw_watch *watch);
-void iw_watch_end(struct iw_watch *watch);
+void iw_watch_start(struct iw_watch *watch, const struct iw_slow *slow);
+void iw_watch_stop(struct iw_watch *watch);
+
+static inline void iw_watch_begin(struct iw_watch *watch, const struct iw_slow *slow)
+{
+	watch->started = iw_log_enabled(IW_LOG_WARN);
+	if (__builtin_expect(watch->started, 0))
+		iw_watch_start(watch, slow);
+}
+
+static inline void iw_watch_end(struct iw_watch *watch)
+{
+	if (__builtin_expect(watch->started, 0))
+		iw_watch_stop(watch);
+}
 
 #endif

@@ -56,3 +56,11 @@ tests_test_kservice_SOURCES = tests/test_kservice.c $(iw_kdev_ends)
 tests_test_kservice_CFLAGS = $(iw_driver_test_cflags)
 tests_test_kservice_LDFLAGS = $(AM_LDFLAGS) $(iw_kdev_fake_ldflags)
 tests_test_kservice_LDADD = $(tests_test_kdev_LDADD)
+
+# The kernel is slow.
+IW_TESTS += tests/test_kstall
+tests_test_kstall_SOURCES = tests/test_kstall.c tests/log_capture.h
+tests_test_kstall_CFLAGS = $(iw_driver_test_cflags)
+tests_test_kstall_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=write -Wl,--wrap=close \
+	-Wl,--wrap=ibv_modify_qp -Wl,--wrap=ibv_query_device
+tests_test_kstall_LDADD = $(iw_driver_test_ldadd)

@@ -209,17 +209,14 @@ static unsigned int threads(void)
 	return n - 2;
 }
 
-static struct iw_watch a_call(void)
-{
-	return (struct iw_watch){ .what = "a call", .why = "it sleeps", .level = IW_LOG_ERROR };
-}
+static const struct iw_slow a_call = { "a call", "it sleeps", IW_LOG_ERROR };
 
 static void sleep_watched(unsigned int ms)
 {
-	struct iw_watch w = a_call();
+	struct iw_watch w;
 
 	errno = ENOTTY;
-	iw_watch_begin(&w);
+	iw_watch_begin(&w, &a_call);
 	cr_assert_eq(errno, ENOTTY);
 	usleep(ms * 1000);
 	errno = ENOTTY;
@@ -259,13 +256,13 @@ Test(watch, at_warn__speaks_when_the_call_is_back)
 
 Test(watch, at_info__another_thread_speaks_at_each_doubling)
 {
-	struct iw_watch w = a_call();
+	struct iw_watch w;
 	unsigned int said;
 
 	capture_begin(IW_LOG_INFO, STALL_MS);
 	iw_caller_is("rdma_connect", "7", describe);
 	sleep_watched(0);
-	iw_watch_begin(&w);
+	iw_watch_begin(&w, &a_call);
 	cr_assert(captured_wait(SAID, 1));
 	cr_assert_captured("): it sleeps\n");
 	cr_assert_eq(captured_count("which has returned"), 0);
@@ -320,15 +317,15 @@ Test(watch, at_info__no_thread_to_be_had)
 
 Test(watch, at_info__in_a_forked_child_too)
 {
-	struct iw_watch w = a_call();
+	struct iw_watch w;
 	int status;
 	pid_t pid;
 
 	capture_begin(IW_LOG_INFO, STALL_MS);
-	iw_watch_begin(&w); /* is the parent's alone */
+	iw_watch_begin(&w, &a_call); /* is the parent's alone */
 	cr_assert(captured_wait("to return", 1));
 	iw_watch_end(&w);
-	iw_watch_begin(&w);
+	iw_watch_begin(&w, &a_call);
 	pid = fork();
 	cr_assert_geq(pid, 0);
 	if (!pid) {
@@ -346,9 +343,9 @@ Test(watch, at_info__in_a_forked_child_too)
 static void *begin_and_end(void *arg)
 {
 	for (int i = 0; i < 20000; i++) {
-		struct iw_watch w = a_call();
+		struct iw_watch w;
 
-		iw_watch_begin(&w);
+		iw_watch_begin(&w, &a_call);
 		iw_watch_end(&w);
 	}
 	return arg;

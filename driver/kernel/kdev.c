@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "base/caller.h"
 #include "base/fault.h"
 #include "base/log.h"
 #include "driver/kernel/kconn.h"
@@ -68,7 +69,7 @@ static int source_open(struct iw_source **source, int *fd)
 static void source_close(struct iw_source *source)
 {
 	kpark_reap();
-	close(source->fd);
+	ucma_close(source->fd);
 	iw_lock_fini(&source->order);
 	free(source);
 }
@@ -266,6 +267,7 @@ static void id_gone(struct iw_cm_id *id, void *drv)
 static int migrate(struct iw_cm_id *id, void *drv, void *source)
 {
 	struct iw_source *to = source;
+	char who[IW_CALLER_TEXT];
 	struct kid *kid = drv;
 	uint32_t reported;
 	int ret;
@@ -274,8 +276,10 @@ static int migrate(struct iw_cm_id *id, void *drv, void *source)
 	if (ret)
 		return ret;
 	if (!kid_move(kid, reported, to, MIGRATE_WAIT_MS))
-		iw_warn("kernel id %u: an event did not end within %d ms of its migration",
-			kid->kernel_id, MIGRATE_WAIT_MS);
+		iw_error("%s has waited %d s for another thread to be through with an event of "
+			 "kernel id %u, and goes on",
+			 iw_caller_text(&iw_caller_now, who), MIGRATE_WAIT_MS / 1000,
+			 kid->kernel_id);
 	return 0;
 }
 

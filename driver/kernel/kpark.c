@@ -49,7 +49,7 @@ static void close_if_empty(void)
 	iw_assert_held(&park.lock);
 	if (park.n || park.fd < 0)
 		return;
-	close(park.fd);
+	ucma_close(park.fd);
 	park.fd = -1;
 }
 

@@ -7,6 +7,7 @@
 #include "base/bytes.h"
 #include "base/fault.h"
 #include "base/log.h"
+#include "base/stall.h"
 #include "driver/kernel/kattr.h"
 #include "driver/kernel/ucma.h"
 
@@ -115,11 +116,19 @@ int kqp_init_attr(const struct kid *kid, struct ibv_qp_attr *attr, int *mask)
 
 static int modify(struct ibv_qp *qp, struct ibv_qp_attr *attr, int mask)
 {
+	static const struct iw_slow slow = {
+		"ibv_modify_qp",
+		"the device's driver moves the QP, and may close the connection in it",
+		IW_LOG_ERROR,
+	};
+	struct iw_watch watch;
 	int ret;
 
 	if (iw_fault(IW_FAULT_SYSCALL))
 		return -ENOMEM;
+	iw_watch_begin(&watch, &slow);
 	ret = ibv_modify_qp(qp, attr, mask);
+	iw_watch_end(&watch);
 	if (ret < 0)
 		return errno ? -errno : -EIO;
 	return -ret;

@@ -15,6 +15,7 @@
 #include "base/device_choice.h"
 #include "base/fault.h"
 #include "base/log.h"
+#include "base/stall.h"
 
 const struct ucma_paths ucma_default_paths = {
 	.device = "/dev/infiniband/rdma_cm",
@@ -148,16 +149,76 @@ int ucma_open(const char *device)
 	return fd < 0 ? -errno : fd;
 }
 
+/*
+ * What may wait for a peer, for a handler of the kernel or for verbs. The other
+ * commands wait at most for one of these on the same id.
+ */
+static const struct iw_slow slow_commands[] = {
+	[RDMA_USER_CM_CMD_CONNECT] = { "the kernel's CONNECT",
+				       "siw makes the TCP connection in it: the peer does not "
+				       "answer, or its packets are dropped",
+				       IW_LOG_WARN },
+	[RDMA_USER_CM_CMD_ACCEPT] = { "the kernel's ACCEPT", "the device sends the answer in it",
+				      IW_LOG_ERROR },
+	[RDMA_USER_CM_CMD_REJECT] = { "the kernel's REJECT", "the device sends the refusal in it",
+				      IW_LOG_ERROR },
+	[RDMA_USER_CM_CMD_DISCONNECT] = { "the kernel's DISCONNECT",
+					  "it waits for the outcome of a connect or an accept, or "
+					  "for the device to close",
+					  IW_LOG_ERROR },
+	[RDMA_USER_CM_CMD_DESTROY_ID] = { "the kernel's DESTROY_ID",
+					  "it waits for its own work on the connection, which may "
+					  "wait for the device or for the peer",
+					  IW_LOG_ERROR },
+	[RDMA_USER_CM_CMD_MIGRATE_ID] = { "the kernel's MIGRATE_ID",
+					  "another command on the id has not returned",
+					  IW_LOG_ERROR },
+	[RDMA_USER_CM_CMD_LEAVE_MCAST] = { "the kernel's LEAVE_MCAST",
+					   "it waits for the subnet's answer to the join",
+					   IW_LOG_ERROR },
+};
+
+static ssize_t write_watched(int fd, const void *message, size_t len)
+{
+	const struct rdma_ucm_cmd_hdr *hdr = message;
+	const struct iw_slow *slow = NULL;
+	struct iw_watch watch;
+	ssize_t n;
+
+	if (hdr->cmd < IW_ARRAY_SIZE(slow_commands))
+		slow = &slow_commands[hdr->cmd];
+	if (!slow || !slow->what)
+		return write(fd, message, len);
+	iw_watch_begin(&watch, slow);
+	n = write(fd, message, len);
+	iw_watch_end(&watch);
+	return n;
+}
+
 static int ucma_write(int fd, const void *message, size_t len)
 {
 	ssize_t n;
 
 	if (injected(ENOMEM))
 		return -ENOMEM;
-	n = write(fd, message, len);
+	n = write_watched(fd, message, len);
 	if (n < 0)
 		return -errno;
 	return (size_t)n == len ? 0 : -EIO;
+}
+
+void ucma_close(int fd)
+{
+	static const struct iw_slow slow = {
+		"close of /dev/infiniband/rdma_cm",
+		"the kernel ends the ids of the channel that are left",
+		IW_LOG_ERROR,
+	};
+	struct iw_watch watch;
+
+	iw_watch_begin(&watch, &slow);
+	close(fd);
+	iw_watch_end(&watch);
 }
 
 static int ucma_write_all(int fd, const void *message, size_t len)

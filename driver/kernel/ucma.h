@@ -6,7 +6,8 @@
  * Commands return 0 or the kernel's negative errno: -EACCES in a forked child
  * or after a change of credentials, -ENOENT for an unknown id, -EINVAL for an
  * id of another file or in the wrong state, -ENXIO for one that is going. A
- * signal does not interrupt them, but for ucma_connect().
+ * signal does not interrupt them, but for ucma_connect(). Those that may be slow
+ * say so in the log (base/stall.h).
  */
 #ifndef IW_UCMA_H
 #define IW_UCMA_H
@@ -31,6 +32,8 @@ int ucma_probe(const struct ucma_paths *paths);
 
 /* A descriptor (non-blocking, close-on-exec) or a negative errno of open(2). */
 int ucma_open(const char *device);
+/* Ends all that is left on it, which may take the kernel a while. */
+void ucma_close(int fd);
 
 int ucma_create_id(int fd, uint64_t uid, uint16_t ps, uint8_t qp_type, uint32_t *id);
 /*
