@@ -4,6 +4,7 @@
 #define IL_DIVERT_H
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "tests/interleave/sched.h"
 

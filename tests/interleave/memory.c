@@ -9,6 +9,7 @@
 
 #include "tests/interleave/run.h"
 #include "tests/interleave/sanitize.h"
+#include "tests/interleave/watch.h"
 
 #define ARENA_SIZE (1024 * 1024)
 #define GRAIN 16
@@ -38,6 +39,7 @@ void il_memory_begin(void)
 			arena = NULL;
 			return; /* il_calloc() has nothing to give */
 		}
+		il_watch_area(arena, ARENA_SIZE);
 	}
 	memset(live, 0, used / GRAIN);
 	il_poison(arena, ARENA_SIZE);
@@ -90,6 +92,7 @@ void il_free(void *memory)
 	il_check(block, "free of what was never allocated");
 	il_check(!block->freed, "block#%u (%zu bytes) is freed twice, first by %s",
 		 (unsigned int)(block - blocks) + 1, block->size, block->by);
+	il_watch_access(memory, block->size, true, (uintptr_t)__builtin_return_address(0));
 	block->freed = true;
 	block->by = il_actor_name();
 	memset(memory, POISON, block->size);
@@ -103,6 +106,18 @@ bool il_memory_is_dead(const void *address)
 
 	return arena && (const char *)address >= arena && offset < ARENA_SIZE &&
 	       !live[offset / GRAIN];
+}
+
+void il_memory_print(const void *address, char *buf, size_t size)
+{
+	size_t offset = (size_t)((const char *)address - arena);
+
+	for (unsigned int i = nblocks; offset < used && i--;)
+		if (blocks[i].offset <= offset) {
+			snprintf(buf, size, "block#%u+%zu", i + 1, offset - blocks[i].offset);
+			return;
+		}
+	il_statics_print(address, buf, size);
 }
 
 static bool is_poison(const char *memory, size_t size)

@@ -55,11 +55,16 @@ void il_violation(const char *fmt, ...)
 bool il_is_ready(const struct il_actor *actor)
 {
 	const struct iw_lock *lock;
+	bool ready;
 
 	if (actor->state != IL_READY)
 		return false;
-	if (actor->op.kind == IL_WAIT)
-		return actor->op.ready(actor->op.arg);
+	if (actor->op.kind == IL_WAIT) {
+		il_run.asking = true;
+		ready = actor->op.ready(actor->op.arg);
+		il_run.asking = false;
+		return ready;
+	}
 	if (actor->op.kind != IL_LOCK)
 		return true;
 	/* To lock what is no lock any more is a violation, found when it is done. */
@@ -147,6 +152,11 @@ bool il_dependent(const struct il_op *a, const struct il_op *b)
 	return false;
 }
 
+static bool releases(enum il_kind kind)
+{
+	return kind == IL_UNLOCK || kind == IL_SLEEP || kind == IL_SIGNAL || kind == IL_FINI;
+}
+
 /* The order of steps that touch the same object, and what follows from it. */
 static void clocks_step(int slot)
 {
@@ -156,6 +166,7 @@ static void clocks_step(int slot)
 		if (actor->op.object[i])
 			il_clock_join(&actor->clock, &actor->op.object[i]->clock);
 	actor->clock.at[slot]++;
+	actor->released = releases(actor->op.kind);
 	for (int i = 0; i < IL_TOUCHES; i++)
 		if (actor->op.object[i])
 			actor->op.object[i]->clock = actor->clock;
@@ -263,7 +274,7 @@ int il_actor_new(const char *name, void (*fn)(void *arg), void *arg, bool servic
 {
 	int slot = il_run.nactors;
 	struct il_actor *actor = &il_run.actors[slot];
-	const struct il_actor *self = il_self();
+	struct il_actor *self = il_self();
 
 	if (slot == IL_SLOTS)
 		return -1;
@@ -276,7 +287,13 @@ int il_actor_new(const char *name, void (*fn)(void *arg), void *arg, bool servic
 	actor->state = IL_READY;
 	actor->op = (struct il_op){ .kind = IL_START, .what = "start" };
 	actor->cond = NULL;
-	actor->clock = self ? self->clock : (struct il_clock){ { 0 } };
+	actor->released = false;
+	memset(&actor->clock, 0, sizeof(actor->clock));
+	if (self) { /* it sees all that was done up to here, not what follows */
+		self->clock.at[il_run.current]++;
+		self->released = true;
+		actor->clock = self->clock;
+	}
 	il_run.nactors++;
 	il_announce(actor);
 	return slot;
@@ -322,6 +339,7 @@ enum il_end il_run_schedule(const struct il_scenario *scenario, const struct il_
 	il_run.steps_max = steps_max;
 	il_run.nactors = 0;
 	il_run.current = -1;
+	il_run.asking = false;
 	il_run.steps = 0;
 	il_run.asleep = 0;
 	il_run.schedule++;

@@ -76,6 +76,7 @@ struct il_actor {
 	const void *cond;
 	unsigned long queued; /* since when it is asleep, by order */
 	struct il_clock clock;
+	bool released; /* the step has let go what it touched: who follows on it sees no more */
 };
 
 enum il_end {
@@ -102,6 +103,7 @@ struct il_run {
 	struct il_actor actors[IL_SLOTS];
 	int nactors;
 	int current; /* -1: none, the explorer itself runs */
+	bool asking; /* somebody's op.ready runs, on whoever's stack */
 	unsigned int steps;
 	unsigned long asleep; /* counts those who fell asleep */
 	unsigned long schedule;
@@ -137,11 +139,14 @@ void il_object_print(const struct il_object *object, char *buf, size_t size);
 void il_memory_begin(void);
 /* NULL, or what is wrong: written to after free, or never freed. */
 const char *il_memory_end(void);
+/* "block#2+16", for reports */
+void il_memory_print(const void *address, char *buf, size_t size);
 /* Within memory of ours that is not allocated now. */
 bool il_memory_is_dead(const void *address);
 
 /* statics.c: the static data of the section il_state, as it was when first asked */
 void il_statics_restore(void);
+void il_statics_print(const void *address, char *buf, size_t size);
 
 static inline void il_clock_join(struct il_clock *clock, const struct il_clock *other)
 {

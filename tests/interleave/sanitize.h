@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* What AddressSanitizer has to be told; nothing in other builds. */
+/* Which sanitizer there is, and what AddressSanitizer has to be told. */
 #ifndef IL_SANITIZE_H
 #define IL_SANITIZE_H
 
@@ -7,9 +7,13 @@
 
 #if defined(__SANITIZE_ADDRESS__)
 #define IL_ASAN
+#elif defined(__SANITIZE_THREAD__)
+#define IL_TSAN
 #elif defined(__has_feature)
 #if __has_feature(address_sanitizer)
 #define IL_ASAN
+#elif __has_feature(thread_sanitizer)
+#define IL_TSAN
 #endif
 #endif
 

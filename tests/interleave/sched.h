@@ -12,8 +12,19 @@
  *
  * Two steps are dependent if they touch the same object (lock, condition, the
  * object of a point); schedules that differ in the order of independent steps
- * alone are run once. What is not protected by an object must be touched
- * between points of one: the core reads everything under a lock.
+ * alone are run once. That independent steps share nothing else is not taken on
+ * trust: instrumented code (the core and the scenarios, in builds without
+ * sanitizers) that touches static data of il_state or memory of il_calloc()
+ * which another actor touches, one of them writing, without an order through
+ * objects, is a violation (data race). What an unlock is followed by up to the
+ * next point is not protected by the lock.
+ *
+ * Without a bound the search is dynamic partial-order reduction by clocks, with
+ * sleep sets: each class of equal schedules is run once. With a bound that would
+ * lose schedules (an equal one may need more preemptions), so there all schedules
+ * within the bound are tried, but a state is not gone on from twice: it is known
+ * by its steps and the order of the dependent ones, by who runs, and has to have
+ * as many preemptions left.
  */
 #ifndef IL_SCHED_H
 #define IL_SCHED_H
@@ -31,7 +42,7 @@ struct il_scenario {
 
 /* -------------------------------------------------- inside a schedule */
 
-/* A new actor; runs from the next point on. At most IL_ACTORS_MAX live ones. */
+/* No point. A new actor; runs from the next point on. At most IL_ACTORS_MAX live ones. */
 #define IL_ACTORS_MAX 12
 void il_spawn(const char *name, void (*fn)(void *arg), void *arg);
 
@@ -53,6 +64,12 @@ void il_name(const void *object, const char *name);
 
 /* Static data that is to be the same at the start of every schedule. */
 #define IL_STATE __attribute__((section("il_state")))
+
+/*
+ * A function whose own accesses are not looked at: of one who watches the others
+ * and whose findings do not change what they do.
+ */
+#define IL_UNWATCHED __attribute__((no_sanitize("thread")))
 
 /* Of the running actor, for reports. */
 const char *il_actor_name(void);

@@ -8,6 +8,7 @@
 
 #include "tests/interleave/run.h"
 #include "tests/interleave/sanitize.h"
+#include "tests/interleave/watch.h"
 
 /* Of the linker; absent if nothing is in the section. */
 extern char __start_il_state[] __attribute__((weak));
@@ -29,6 +30,11 @@ __attribute__((no_sanitize_address)) static void copy(char *to, const char *from
 		bytes[i] = from[i];
 }
 
+void il_statics_print(const void *address, char *buf, size_t size)
+{
+	snprintf(buf, size, "il_state+%zu", (size_t)((const char *)address - __start_il_state));
+}
+
 void il_statics_restore(void)
 {
 	size_t size = (size_t)(__stop_il_state - __start_il_state);
@@ -40,6 +46,7 @@ void il_statics_restore(void)
 		if (!snapshot)
 			abort(); /* a test that cannot begin */
 		copy(snapshot, __start_il_state, size);
+		il_watch_area(__start_il_state, size);
 	}
 	copy(__start_il_state, snapshot, size);
 }

@@ -206,6 +206,27 @@ static void free_twice(void *arg)
 	il_free(block);
 }
 
+static void free_and_read(void *arg)
+{
+	il_free(block);
+	il_check(block->value != 1, "never");
+}
+
+/* What it checks may be another when it has the lock. */
+static void check_and_set(void *arg)
+{
+	if (flag)
+		return;
+	set_flag(NULL);
+}
+
+static void unlock_and_set(void *arg)
+{
+	iw_lock(&lock_a);
+	iw_unlock(&lock_a);
+	flag = true;
+}
+
 static void do_nothing(void *arg)
 {
 }
@@ -224,10 +245,13 @@ void toy_misuse(const void *arg)
 		[TOY_FINI_HELD] = { hold_a, fini_a },
 		[TOY_FINI_AWAITED] = { wait_for_flag, fini_c },
 		[TOY_NOT_HELD] = { assert_a, hold_a },
+		[TOY_READ_AFTER_FREE] = { free_and_read, do_nothing },
+		[TOY_CHECK_OUTSIDE] = { check_and_set, check_and_set },
+		[TOY_WRITE_AFTER_UNLOCK] = { unlock_and_set, set_flag },
 	};
 	enum toy_misuse misuse = *(const enum toy_misuse *)arg;
 
-	if (misuse <= TOY_LEAK)
+	if (misuse <= TOY_LEAK || misuse == TOY_READ_AFTER_FREE)
 		block_new();
 	il_spawn("one", misuses[misuse].one, NULL);
 	il_spawn("other", misuses[misuse].other, NULL);

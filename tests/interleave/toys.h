@@ -29,6 +29,10 @@ enum toy_misuse {
 	TOY_FINI_HELD,
 	TOY_FINI_AWAITED,
 	TOY_NOT_HELD,
+	/* Seen by instrumented code alone, see watch.h. */
+	TOY_READ_AFTER_FREE,
+	TOY_CHECK_OUTSIDE,
+	TOY_WRITE_AFTER_UNLOCK,
 	TOY_MISUSES
 };
 
