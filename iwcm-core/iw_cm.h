@@ -262,7 +262,8 @@ struct iw_cm_driver_ops {
 	int (*disconnect)(struct iw_cm_id *id, void *drv, bool abrupt);
 	/*
 	 * Moves the QP. The only place where a QP of a connection changes its
-	 * state at our wish. Redundant requests succeed. @param: what accept was
+	 * state at our wish. Never called twice at once for a QP by two threads.
+	 * Redundant requests succeed. @param: what accept was
 	 * given if it is accept that moves the QP, else NULL.
 	 */
 	int (*modify_qp)(struct iw_cm_id *id, void *drv, void *qp, enum iw_qp_state to,

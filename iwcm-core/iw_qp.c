@@ -105,20 +105,36 @@ static int ask_check(struct iw_id *id, enum iw_qp_state to)
 	return id->pub.ops->modify_qp ? 0 : -EOPNOTSUPP;
 }
 
+/*
+ * One transition at a time: a driver could carry out two in either order, and the
+ * one that is asked for second may be illegal before, or after, the first.
+ */
+static void wait_for_transition(struct iw_id *id)
+{
+	const struct iw_wait wait = { id, "the end of the QP's transition in another thread" };
+	struct iw_stall stall = IW_STALL(iw_wait_tell, &wait);
+
+	while (id->qp && moved_elsewhere(id, id->qp))
+		iw_cond_wait_told(&id->cond, &id->lock, &stall);
+}
+
 int iw_qp_ask_and_unlock(struct iw_id *id, enum iw_qp_state to,
 			 const struct iw_cm_conn_param *param)
 {
-	bool there = id->qp && id->qp_state == to;
 	struct iw_op op;
+	bool there;
 	int rc;
 
 	iw_assert_held(&id->lock);
+	iw_op_enter(id, &op, NULL);
+	wait_for_transition(id);
+	there = id->qp && id->qp_state == to;
 	rc = there ? 0 : ask_check(id, to);
 	if (rc || there) {
-		iw_unlock(&id->lock);
+		iw_op_leave_and_unlock(id, &op);
 		return rc;
 	}
-	iw_op_enter(id, &op, id->qp);
+	op.qp = id->qp;
 	iw_unlock(&id->lock);
 
 	rc = id->pub.ops->modify_qp(&id->pub, id->pub.drv, op.qp, to, param);

@@ -234,6 +234,26 @@ Test(iw_qp, detach__waits_for_a_transition_in_flight)
 	fake_check_end();
 }
 
+/* Two at once could end in either order: the first is over before the second is asked for. */
+Test(iw_qp, modify__waits_for_a_transition_in_flight)
+{
+	struct fake_qp *qp = fake_qp_new();
+	struct stage stage = with_qp(qp, S_ESTABLISHED);
+	pthread_t thread;
+
+	slow_entered = 0;
+	fake.hook[F_MODIFY_QP] = be_slow;
+	pthread_create(&thread, NULL, abort_it, stage.c->id);
+	cr_assert(wait_for(__atomic_load_n(&slow_entered, __ATOMIC_ACQUIRE)));
+	cr_assert_eq(iw_cm_qp_modify(stage.c->id, IW_QP_SQD), -EINVAL);
+	cr_assert_eq(iw_cm_qp_modify(stage.c->id, IW_QP_ERR), 0);
+	cr_assert_eq(fake.count[F_MODIFY_QP], 1);
+	cr_assert_eq(iw_cm_qp_state(stage.c->id), IW_QP_ERR);
+	pthread_join(thread, NULL);
+	without_qp(&stage, qp);
+	fake_check_end();
+}
+
 static int destroy_and_detach(struct client *c, const struct iw_cm_event *ev)
 {
 	cr_assert_eq(iw_cm_destroy(c->id), 0);
