@@ -33,3 +33,8 @@ IW_TESTS += tests/test_soft_rq
 tests_test_soft_rq_SOURCES = tests/test_soft_rq.c
 tests_test_soft_rq_CFLAGS = $(SOFT_CQ_TEST_CFLAGS)
 tests_test_soft_rq_LDADD = $(SOFT_CQ_TEST_LIBS)
+
+IW_TESTS += tests/test_soft_stall
+tests_test_soft_stall_SOURCES = tests/test_soft_stall.c tests/log_capture.h $(SOFT_FAKE)
+tests_test_soft_stall_CFLAGS = $(SOFT_CQ_TEST_CFLAGS)
+tests_test_soft_stall_LDADD = $(SOFT_CQ_TEST_LIBS)

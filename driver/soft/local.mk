@@ -36,6 +36,7 @@ libiwsoft_la_SOURCES = \
 	driver/soft/soft_sq.c driver/soft/soft_sq.h \
 	driver/soft/soft_stag.c driver/soft/soft_stag.h \
 	driver/soft/soft_srq.c \
+	driver/soft/soft_stall.c driver/soft/soft_stall.h \
 	driver/soft/soft_timer.c \
 	driver/soft/soft_turn.c driver/soft/soft_turn.h \
 	driver/soft/soft_tx.c driver/soft/soft_tx.h \

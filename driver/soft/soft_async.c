@@ -9,6 +9,7 @@
  * an acknowledgement.
  */
 #include "driver/soft/soft_async.h"
+#include "driver/soft/soft_stall.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -186,17 +187,20 @@ static int try_get(struct soft_context *ctx, struct ib_uverbs_async_event_desc *
 }
 
 /* As read(2) would; a cancellation point, by the state that the caller of verbs had. */
-static int wait_for_one(int fd, int cancel)
+static int wait_for_one(int fd, int cancel, struct iw_stall *stall)
 {
+	int timeout = iw_log_enabled(IW_LOG_INFO) ? iw_stall_timeout(stall) : -1;
 	struct pollfd pfd = { .fd = fd, .events = POLLIN };
 	int n, error;
 
 	if (iw_fault(IW_FAULT_SYSCALL))
 		return -EINTR;
 	pthread_setcancelstate(cancel, NULL);
-	n = poll(&pfd, 1, -1);
+	n = poll(&pfd, 1, timeout);
 	error = errno;
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+	if (!n)
+		iw_stall_tell(stall);
 	if (n >= 0)
 		return 0;
 	return error == EINTR && iw_may_restart() ? 0 : -error;
@@ -204,7 +208,9 @@ static int wait_for_one(int fd, int cancel)
 
 static int get(struct soft_context *ctx, struct ib_uverbs_async_event_desc *desc, int cancel)
 {
-	int rc, flags, fd = ctx->verbs.context.async_fd;
+	struct ibv_context *pub = &ctx->verbs.context;
+	struct iw_stall stall = IW_STALL(soft_async_tell, &pub);
+	int rc, flags, fd = pub->async_fd;
 
 	while ((rc = try_get(ctx, desc)) == -EAGAIN) {
 		flags = fcntl(fd, F_GETFL);
@@ -212,7 +218,7 @@ static int get(struct soft_context *ctx, struct ib_uverbs_async_event_desc *desc
 			return -errno;
 		if (flags & O_NONBLOCK)
 			return -EAGAIN;
-		rc = wait_for_one(fd, cancel);
+		rc = wait_for_one(fd, cancel, &stall);
 		if (rc)
 			return rc;
 	}

@@ -20,6 +20,7 @@
 #include "driver/soft/soft_cq.h"
 #include "driver/soft/soft_dev.h"
 #include "driver/soft/soft_pset.h"
+#include "driver/soft/soft_stall.h"
 
 typedef struct ib_uverbs_comp_event_desc record;
 
@@ -319,8 +320,10 @@ static void release(void *arg)
 }
 
 /* 0: look again. */
-static int wait_for_one(struct soft_channel *channel, int cancel)
+static int wait_for_one(struct soft_channel *channel, int cancel, struct iw_stall *stall)
 {
+	const bool tells = iw_log_enabled(IW_LOG_INFO);
+	int timeout = tells ? iw_stall_timeout(stall) : -1;
 	struct sleep sleep;
 	int rc;
 
@@ -328,14 +331,17 @@ static int wait_for_one(struct soft_channel *channel, int cancel)
 		return 0;
 	sleeps_for = channel;
 	pthread_cleanup_push(release, &sleep);
-	rc = soft_pset_wait(sleep.sets, sleep.n, channel->ibv.fd, cancel);
+	rc = soft_pset_wait(sleep.sets, sleep.n, channel->ibv.fd, cancel, timeout);
 	pthread_cleanup_pop(1);
+	if (tells)
+		iw_stall_tell(stall);
 	return rc == -EINTR && iw_may_restart() ? 0 : rc;
 }
 
 /* As read(2): without O_NONBLOCK the way to an event leads through a sleep that ends at once. */
 static int get_event(struct soft_channel *channel, struct soft_cq **cq, int cancel)
 {
+	struct iw_stall stall = IW_STALL(soft_channel_tell, &channel);
 	int flags, rc;
 
 	do {
@@ -344,7 +350,7 @@ static int get_event(struct soft_channel *channel, struct soft_cq **cq, int canc
 			return -errno;
 		if (flags & O_NONBLOCK)
 			return take(channel, cq);
-		rc = wait_for_one(channel, cancel);
+		rc = wait_for_one(channel, cancel, &stall);
 		if (rc)
 			return rc;
 		rc = take(channel, cq);

@@ -12,6 +12,7 @@
 #include "base/cancel.h"
 #include "driver/soft/soft_dev.h"
 #include "driver/soft/soft_pset.h"
+#include "driver/soft/soft_stall.h"
 
 static unsigned int cqs; /* of the process; atomic */
 
@@ -212,20 +213,17 @@ uncount:
 	return -ENOMEM;
 }
 
-static bool all_acked(const struct soft_cq *cq)
-{
-	return cq->ibv.comp_events_completed == cq->comp_events &&
-	       cq->ibv.async_events_completed ==
-		       __atomic_load_n(&cq->async_events, __ATOMIC_RELAXED);
-}
-
 /* What was handed out is the program's to acknowledge; that may take as long as it likes. */
 static void wait_for_acks(struct soft_cq *cq)
 {
-	pthread_mutex_lock(&cq->ibv.mutex);
-	while (!all_acked(cq))
-		pthread_cond_wait(&cq->ibv.cond, &cq->ibv.mutex);
-	pthread_mutex_unlock(&cq->ibv.mutex);
+	const struct soft_acks_wait wait = {
+		.call = "ibv_destroy_cq",
+		.object = &cq->ibv,
+		.acks = { { &cq->comp_events, &cq->ibv.comp_events_completed, SOFT_ACKS_COMP },
+			  { &cq->async_events, &cq->ibv.async_events_completed, SOFT_ACKS_ASYNC } },
+	};
+
+	soft_wait_acked(&cq->ibv.mutex, &cq->ibv.cond, &wait);
 }
 
 static void fini(struct soft_cq *cq)

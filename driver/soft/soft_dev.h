@@ -102,19 +102,6 @@ int soft_query_pkey(struct soft_context *ctx, uint8_t port, int index, __be16 *p
 void soft_async_post(struct soft_context *ctx, enum ibv_event_type type, void *element);
 /* Blocks by the O_NONBLOCK of async_fd. -EAGAIN, -EINTR. */
 int soft_async_get(struct soft_context *ctx, struct ibv_async_event *event);
-/*
- * Waits until the program has acknowledged all events of an element that it was
- * given: ibv_ack_async_event(3) counts @completed under @mutex and signals @cond.
- */
-static inline void soft_async_wait_acked(pthread_mutex_t *mutex, pthread_cond_t *cond,
-					 const uint32_t *completed, const uint32_t *given)
-{
-	pthread_mutex_lock(mutex);
-	while (*completed != __atomic_load_n(given, __ATOMIC_RELAXED))
-		pthread_cond_wait(cond, mutex);
-	pthread_mutex_unlock(mutex);
-}
-
 /* Drops unread events of @element (it is being destroyed). */
 void soft_async_purge(struct soft_context *ctx, void *element);
 

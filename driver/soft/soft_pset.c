@@ -265,20 +265,20 @@ static void leave_all(void *arg)
 }
 
 /* Nothing of ours is held while it sleeps but what leave_all() gives back. */
-static int sleep_for(struct sleep *sleep, struct pollfd *pfd, int cancel)
+static int sleep_for(struct sleep *sleep, struct pollfd *pfd, int cancel, int timeout)
 {
 	int n, error;
 
 	pthread_cleanup_push(leave_all, sleep);
 	pthread_setcancelstate(cancel, NULL);
-	n = iw_fault(IW_FAULT_SYSCALL) ? (errno = ENOMEM, -1) : poll(pfd, sleep->n + 1, -1);
+	n = iw_fault(IW_FAULT_SYSCALL) ? (errno = ENOMEM, -1) : poll(pfd, sleep->n + 1, timeout);
 	error = errno;
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
 	pthread_cleanup_pop(0);
 	return n < 0 ? -error : 0;
 }
 
-int soft_pset_wait(struct soft_pset *const *sets, unsigned int n, int fd, int cancel)
+int soft_pset_wait(struct soft_pset *const *sets, unsigned int n, int fd, int cancel, int timeout)
 {
 	struct pollfd pfd[SOFT_PSET_WAIT_MAX + 1];
 	struct sleep sleep = { .sets = sets };
@@ -289,7 +289,7 @@ int soft_pset_wait(struct soft_pset *const *sets, unsigned int n, int fd, int ca
 		pfd[sleep.n] = (struct pollfd){ .fd = sets[sleep.n]->epfd, .events = POLLIN };
 	}
 	pfd[sleep.n] = (struct pollfd){ .fd = fd, .events = POLLIN };
-	rc = sleep_for(&sleep, pfd, cancel);
+	rc = sleep_for(&sleep, pfd, cancel, timeout);
 	for (unsigned int i = 0; !rc && i < sleep.n; i++)
 		if (pfd[i].revents)
 			drive(sets[i]);

@@ -69,8 +69,9 @@ void soft_pset_armed(struct soft_pset *set, bool armed);
  * came. 0: @fd is readable or something was driven, the caller looks and calls
  * again; or -EINTR, -EBADF. Of @n sets the first SOFT_PSET_WAIT_MAX count.
  * A cancellation point while it sleeps, by @cancel (the state that the caller
- * found); otherwise the caller has cancellation disabled.
+ * found); otherwise the caller has cancellation disabled. After @timeout ms (-1:
+ * never) it is 0, too.
  */
-int soft_pset_wait(struct soft_pset *const *sets, unsigned int n, int fd, int cancel);
+int soft_pset_wait(struct soft_pset *const *sets, unsigned int n, int fd, int cancel, int timeout);
 
 #endif

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "base/cancel.h"
+#include "driver/soft/soft_stall.h"
 
 #define CLOSE_MS 5000
 #define REMOTE_ALL (IBV_ACCESS_REMOTE_READ | IBV_ACCESS_REMOTE_WRITE | IBV_ACCESS_REMOTE_ATOMIC)
@@ -397,13 +398,17 @@ void soft_qp_put(struct soft_qp *qp)
 
 int soft_qp_destroy(struct soft_qp *qp)
 {
+	const struct soft_acks_wait wait = {
+		.call = "ibv_destroy_qp",
+		.object = &qp->ibv,
+		.acks = { { &qp->async_events, &qp->ibv.events_completed, SOFT_ACKS_ASYNC } },
+	};
 	IW_UNCANCELLED;
 
 	soft_qp_table_remove(qp);
 	reset(qp);
 	soft_async_purge(qp->ctx, &qp->ibv);
-	soft_async_wait_acked(&qp->ibv.mutex, &qp->ibv.cond, &qp->ibv.events_completed,
-			      &qp->async_events);
+	soft_wait_acked(&qp->ibv.mutex, &qp->ibv.cond, &wait);
 	untie(qp);
 	soft_qp_put(qp);
 	return 0;

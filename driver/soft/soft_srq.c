@@ -7,6 +7,7 @@
 #include "driver/soft/soft_dev.h"
 #include "driver/soft/soft_mr.h"
 #include "driver/soft/soft_rq.h"
+#include "driver/soft/soft_stall.h"
 
 static unsigned int srqs; /* of the process; atomic */
 
@@ -80,14 +81,18 @@ int soft_srq_modify(struct soft_srq *srq, const struct ibv_srq_attr *attr, int m
 
 int soft_srq_destroy(struct soft_srq *srq)
 {
+	const struct soft_acks_wait wait = {
+		.call = "ibv_destroy_srq",
+		.object = &srq->ibv,
+		.acks = { { &srq->async_events, &srq->ibv.events_completed, SOFT_ACKS_ASYNC } },
+	};
 	struct soft_context *ctx = srq->ctx;
 	IW_UNCANCELLED;
 
 	if (__atomic_load_n(&srq->qps, __ATOMIC_ACQUIRE))
 		return -EBUSY;
 	soft_async_purge(ctx, &srq->ibv);
-	soft_async_wait_acked(&srq->ibv.mutex, &srq->ibv.cond, &srq->ibv.events_completed,
-			      &srq->async_events);
+	soft_wait_acked(&srq->ibv.mutex, &srq->ibv.cond, &wait);
 	soft_rq_fini(&srq->rq);
 	pthread_cond_destroy(&srq->ibv.cond);
 	pthread_mutex_destroy(&srq->ibv.mutex);

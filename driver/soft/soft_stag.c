@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "driver/soft/soft_fork.h"
+#include "driver/soft/soft_stall.h"
 
 #define VALID (1ull << 31)
 #define PINS (VALID - 1)
@@ -250,20 +251,24 @@ void soft_stag_open(struct soft_region *region, uint32_t stag)
 }
 
 /* Pins last for a system call or a copy; sleeping beats a wake-up on each unpin. */
-static void relax(unsigned int round)
+static void relax(unsigned int round, struct iw_stall *stall)
 {
 	struct timespec nap = { .tv_nsec = NAP_NS };
 
 	if (round < SPINS)
 		return;
-	if (round < SPINS + YIELDS)
+	if (round < SPINS + YIELDS) {
 		sched_yield();
-	else
-		nanosleep(&nap, NULL);
+		return;
+	}
+	nanosleep(&nap, NULL);
+	iw_stall_tell(stall);
 }
 
 void soft_stag_close(struct soft_region *region)
 {
+	struct iw_stall stall = IW_STALL(soft_stag_tell, region);
+
 	iw_assert_held(&table.lock);
 	soft_stag_settle(region);
 	if (!soft_stag_is_valid(region))
@@ -272,17 +277,19 @@ void soft_stag_close(struct soft_region *region)
 	__atomic_fetch_and(&region->state, ~VALID, __ATOMIC_ACQ_REL);
 	soft_stag_unlock();
 	for (unsigned int i = 0; __atomic_load_n(&region->state, __ATOMIC_ACQUIRE) & PINS; i++)
-		relax(i);
+		relax(i, &stall);
 	soft_stag_lock();
 	region->closing = false;
 }
 
 void soft_stag_settle(const struct soft_region *region)
 {
+	struct iw_stall stall = IW_STALL(soft_stag_tell, region);
+
 	iw_assert_held(&table.lock);
 	for (unsigned int i = 0; region->closing; i++) {
 		soft_stag_unlock();
-		relax(i);
+		relax(i, &stall);
 		soft_stag_lock();
 	}
 }

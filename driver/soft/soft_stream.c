@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "driver/soft/soft_qp.h"
+#include "driver/soft/soft_stall.h"
 
 #define FLUSH_WCS 32
 /*
@@ -376,6 +377,7 @@ void soft_qp_settle(struct soft_qp *qp)
 
 void soft_stream_cut(struct soft_qp *qp, const struct soft_failure *why)
 {
+	struct iw_stall stall = IW_STALL(soft_stream_tell, qp);
 	bool from_inside;
 
 	soft_qp_fail(qp, why);
@@ -383,7 +385,7 @@ void soft_stream_cut(struct soft_qp *qp, const struct soft_failure *why)
 	iw_lock(&qp->fail_lock);
 	from_inside = qp->settling && iw_thread_is_self(qp->settler);
 	while (qp->live && !from_inside)
-		iw_cond_wait(&qp->over, &qp->fail_lock);
+		iw_cond_wait_told(&qp->over, &qp->fail_lock, &stall);
 	iw_unlock(&qp->fail_lock);
 	/* In first_fpdu(): nobody else will do it. */
 	if (from_inside && soft_stream_is_live(qp))
