@@ -15,6 +15,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/interleave/sanitize.h"
+#ifdef IL_ASAN
+#include <sanitizer/common_interface_defs.h>
+#endif
+
 enum reduction {
 	NONE, /* but for the bound */
 	VISITED,
@@ -37,6 +42,7 @@ struct node {
 };
 
 static struct {
+	const char *name;
 	enum reduction reduction;
 	unsigned int bound;
 	struct node *nodes;
@@ -341,18 +347,33 @@ static enum il_end run_next(const struct il_scenario *scenario, const struct il_
 	return il_run_schedule(scenario, &policy, limits->steps);
 }
 
-static void tell_violation(struct il_result *result)
+static void print_seed(char *buf, size_t size)
 {
-	struct il_decision *decisions = calloc((size_t)search.depth + 1, sizeof(*decisions));
+	static struct il_decision decisions[IL_DECISIONS_MAX];
 
-	result->violated = true;
-	memcpy(result->report, il_run.report, sizeof(result->report));
-	if (!decisions)
-		return; /* the report is worth more than its seed */
 	for (int i = 0; i < search.depth; i++)
 		decisions[i] = search.nodes[i].decision;
-	il_seed_print(decisions, (size_t)search.depth, result->seed, sizeof(result->seed));
-	free(decisions);
+	il_seed_print(decisions, (size_t)search.depth, buf, size);
+}
+
+#ifdef IL_ASAN
+/* The sanitizer ends the process: say where it was. */
+static void tell_death(void)
+{
+	char seed[sizeof(((struct il_result *)NULL)->seed)];
+
+	if (!search.nodes || il_run.end != IL_RUNNING)
+		return;
+	print_seed(seed, sizeof(seed));
+	fprintf(stderr, "in actor %s, scenario %s, seed %s\n", il_actor_name(), search.name, seed);
+}
+#endif
+
+static void tell_violation(struct il_result *result)
+{
+	result->violated = true;
+	memcpy(result->report, il_run.report, sizeof(result->report));
+	print_seed(result->seed, sizeof(result->seed));
 }
 
 static void explore(const struct il_scenario *scenario, const struct il_limits *limits,
@@ -387,6 +408,7 @@ int il_explore(const struct il_scenario *scenario, const struct il_limits *limit
 		search.reduction = NONE;
 	else
 		search.reduction = limits->preemptions == IL_UNBOUNDED ? DPOR : VISITED;
+	search.name = scenario->name;
 	search.bound = limits->preemptions;
 	search.nodes = calloc(IL_DECISIONS_MAX, sizeof(*search.nodes));
 	search.visited = search.reduction == VISITED ? il_visited_new() : NULL;
@@ -394,8 +416,12 @@ int il_explore(const struct il_scenario *scenario, const struct il_limits *limit
 		free(search.nodes);
 		return -ENOMEM;
 	}
+#ifdef IL_ASAN
+	__sanitizer_set_death_callback(tell_death);
+#endif
 	explore(scenario, limits, result);
 	il_visited_free(search.visited);
 	free(search.nodes);
+	search.nodes = NULL;
 	return 0;
 }

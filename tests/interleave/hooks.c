@@ -7,7 +7,7 @@
 
 typedef int il_not_empty; /* ISO C wants something in every file */
 
-#ifndef IL_TSAN
+#if !defined(IL_TSAN) && !defined(IL_ASAN)
 #include <stdint.h>
 #include <string.h>
 

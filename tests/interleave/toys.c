@@ -237,7 +237,6 @@ void toy_misuse(const void *arg)
 		void (*one)(void *arg), (*other)(void *arg);
 	} misuses[TOY_MISUSES] = {
 		[TOY_USE_AFTER_FREE] = { block_use, block_free },
-		[TOY_WRITE_AFTER_FREE] = { free_and_write, do_nothing },
 		[TOY_FREE_TWICE] = { free_twice, do_nothing },
 		[TOY_LEAK] = { block_use, do_nothing },
 		[TOY_UNLOCK_FOREIGN] = { hold_a, unlock_a },
@@ -246,12 +245,13 @@ void toy_misuse(const void *arg)
 		[TOY_FINI_AWAITED] = { wait_for_flag, fini_c },
 		[TOY_NOT_HELD] = { assert_a, hold_a },
 		[TOY_READ_AFTER_FREE] = { free_and_read, do_nothing },
+		[TOY_WRITE_AFTER_FREE] = { free_and_write, do_nothing },
 		[TOY_CHECK_OUTSIDE] = { check_and_set, check_and_set },
 		[TOY_WRITE_AFTER_UNLOCK] = { unlock_and_set, set_flag },
 	};
 	enum toy_misuse misuse = *(const enum toy_misuse *)arg;
 
-	if (misuse <= TOY_LEAK || misuse == TOY_READ_AFTER_FREE)
+	if (misuse <= TOY_LEAK || misuse == TOY_READ_AFTER_FREE || misuse == TOY_WRITE_AFTER_FREE)
 		block_new();
 	il_spawn("one", misuses[misuse].one, NULL);
 	il_spawn("other", misuses[misuse].other, NULL);

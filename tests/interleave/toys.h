@@ -21,7 +21,6 @@ void toy_turns(const void *arg);
 
 enum toy_misuse {
 	TOY_USE_AFTER_FREE, /* in one of two orders */
-	TOY_WRITE_AFTER_FREE,
 	TOY_FREE_TWICE,
 	TOY_LEAK,
 	TOY_UNLOCK_FOREIGN,
@@ -31,6 +30,7 @@ enum toy_misuse {
 	TOY_NOT_HELD,
 	/* Seen by instrumented code alone, see watch.h. */
 	TOY_READ_AFTER_FREE,
+	TOY_WRITE_AFTER_FREE,
 	TOY_CHECK_OUTSIDE,
 	TOY_WRITE_AFTER_UNLOCK,
 	TOY_MISUSES
