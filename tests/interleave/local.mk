@@ -29,9 +29,13 @@ tests/interleave/core.o: tests/interleave/libcore.a $(srcdir)/tests/interleave/c
 	$(AM_V_GEN)$(SHELL) $(srcdir)/tests/interleave/collect.sh $< $@
 
 EXTRA_PROGRAMS = tests/interleave/interleave
-tests_interleave_interleave_SOURCES = base/log.c base/caller.c tests/interleave/main.c
-tests_interleave_interleave_CPPFLAGS = $(il_cppflags)
-tests_interleave_interleave_CFLAGS = $(AM_CFLAGS) $(il_watch)
+tests_interleave_interleave_SOURCES = base/log.c base/caller.c tests/interleave/main.c \
+	tests/interleave/world.c tests/interleave/world.h tests/interleave/world_client.c \
+	tests/interleave/world_device.c tests/interleave/scenarios.c \
+	tests/interleave/scenarios.h tests/interleave/scenarios_list.c \
+	tests/interleave/invariants.c
+# Not in CFLAGS, which would link the sanitizer.
+tests_interleave_interleave_CPPFLAGS = $(il_cppflags) $(il_watch)
 il_parts = tests/interleave/core.o tests/interleave/libsched.a
 tests_interleave_interleave_LDADD = $(il_parts)
 tests_interleave_interleave_DEPENDENCIES = $(il_parts)
