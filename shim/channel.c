@@ -176,6 +176,7 @@ void shim_channel_queue(struct shim_channel *c, struct shim_event *event)
 {
 	iw_lock(&c->lock);
 	TAILQ_INSERT_TAIL(&c->queue, event, link);
+	TAILQ_INSERT_TAIL(&event->owner->queued, event, of_owner);
 	if (pumping == c)
 		pumped = true;
 	else
@@ -183,33 +184,28 @@ void shim_channel_queue(struct shim_channel *c, struct shim_event *event)
 	iw_unlock(&c->lock);
 }
 
-/* Of an id, or of one of its memberships alone. */
-static void purge(struct shim_channel *c, const struct shim_id *id,
-		  const struct shim_member *member, struct shim_event_list *list)
+static void unqueue(struct shim_channel *c, struct shim_event *event)
+{
+	iw_assert_held(&c->lock);
+	TAILQ_REMOVE(&c->queue, event, link);
+	TAILQ_REMOVE(&event->owner->queued, event, of_owner);
+}
+
+void shim_channel_purge(struct shim_channel *c, struct shim_id *id,
+			const struct shim_member *member, struct shim_event_list *list)
 {
 	struct shim_event *ev, *next;
 
 	iw_lock(&c->lock);
-	TAILQ_FOREACH_SAFE (ev, &c->queue, link, next) {
-		if (member ? ev->member != member : ev->owner != id)
+	TAILQ_FOREACH_SAFE (ev, &id->queued, of_owner, next) {
+		if (member && ev->member != member)
 			continue;
-		TAILQ_REMOVE(&c->queue, ev, link);
+		unqueue(c, ev);
 		TAILQ_INSERT_TAIL(list, ev, link);
 	}
 	if (TAILQ_EMPTY(&c->queue))
 		channel_unsignal(c);
 	iw_unlock(&c->lock);
-}
-
-void shim_channel_purge(struct shim_channel *c, struct shim_id *id, struct shim_event_list *list)
-{
-	purge(c, id, NULL, list);
-}
-
-void shim_channel_purge_member(struct shim_channel *c, struct shim_member *member,
-			       struct shim_event_list *list)
-{
-	purge(c, NULL, member, list);
 }
 
 /*
@@ -227,7 +223,7 @@ static int channel_pop(struct shim_channel *c, struct shim_event **event)
 	if (!ended)
 		ev = TAILQ_FIRST(&c->queue);
 	if (ev) {
-		TAILQ_REMOVE(&c->queue, ev, link);
+		unqueue(c, ev);
 		shim_event_hand_out(ev);
 	}
 	if (TAILQ_EMPTY(&c->queue))
@@ -411,21 +407,25 @@ static void orphan_ids(struct shim_channel *c)
 	}
 }
 
+static void drop_event(struct shim_channel *c, struct shim_event *event)
+{
+	iw_lock(&c->lock);
+	unqueue(c, event);
+	iw_unlock(&c->lock);
+	shim_event_drop(event);
+}
+
 /* A request that is dropped takes its child along: what the child owns goes first. */
 static void drop_queue(struct shim_channel *c)
 {
 	struct shim_event *ev, *next;
 
 	TAILQ_FOREACH_SAFE (ev, &c->queue, link, next) {
-		if (ev->ev.event == RDMA_CM_EVENT_CONNECT_REQUEST)
-			continue;
-		TAILQ_REMOVE(&c->queue, ev, link);
-		shim_event_drop(ev);
+		if (ev->ev.event != RDMA_CM_EVENT_CONNECT_REQUEST)
+			drop_event(c, ev);
 	}
-	while ((ev = TAILQ_FIRST(&c->queue))) {
-		TAILQ_REMOVE(&c->queue, ev, link);
-		shim_event_drop(ev);
-	}
+	while ((ev = TAILQ_FIRST(&c->queue)))
+		drop_event(c, ev);
 }
 
 /*

@@ -66,6 +66,7 @@ int shim_id_new(struct shim_channel *channel, void *context, enum rdma_port_spac
 	iw_cond_init(&id->acked);
 	TAILQ_INIT(&id->spares);
 	TAILQ_INIT(&id->unacked);
+	TAILQ_INIT(&id->queued);
 	TAILQ_INIT(&id->members);
 	for (int i = 0; i < SHIM_OWN_EVENTS; i++) {
 		id->own[i].owner = id;
@@ -393,7 +394,7 @@ static void drop_unread(struct shim_id *id)
 	struct shim_event_list list = TAILQ_HEAD_INITIALIZER(list);
 	struct shim_event *ev;
 
-	shim_channel_purge(id->channel, id, &list);
+	shim_channel_purge(id->channel, id, NULL, &list);
 	while ((ev = TAILQ_FIRST(&list))) {
 		TAILQ_REMOVE(&list, ev, link);
 		shim_event_drop(ev);

@@ -27,7 +27,7 @@ static void move_to_channel(void *arg)
 	struct shim_event *ev;
 
 	iw_lock(&id->moving);
-	shim_channel_purge(id->channel, id, &list);
+	shim_channel_purge(id->channel, id, NULL, &list);
 	iw_lock(&id->channel->lock);
 	TAILQ_REMOVE(&id->channel->ids, id, link);
 	iw_unlock(&id->channel->lock);

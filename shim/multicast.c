@@ -276,7 +276,7 @@ static void drop_events(struct shim_id *id, struct shim_member *member)
 	struct shim_event *ev;
 
 	if (id->channel)
-		shim_channel_purge_member(id->channel, member, &list);
+		shim_channel_purge(id->channel, id, member, &list);
 	while ((ev = TAILQ_FIRST(&list))) {
 		TAILQ_REMOVE(&list, ev, link);
 		shim_event_drop(ev);

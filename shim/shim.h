@@ -46,12 +46,13 @@ struct shim_event {
 	struct rdma_cm_event ev;
 	struct shim_member
 		*member; /* a multicast event's: its leave waits for the acknowledgement */
-	TAILQ_ENTRY(shim_event) link; /* a channel's queue, an id's spares or unacked */
-	struct shim_id *owner;	      /* whose destroy waits for the acknowledgement */
-	struct shim_id *keeper;	      /* synchronous: has it as its event; NULL: none */
-	uint32_t magic;		      /* SHIM_EVENT_MAGIC while the program has it */
-	bool embedded;		      /* lives inside its owner, is never freed alone */
-	uint8_t *private_data;	      /* SHIM_PRIVATE_DATA_MAX bytes; NULL: it never has any */
+	TAILQ_ENTRY(shim_event) link;	  /* a channel's queue, an id's spares or unacked */
+	TAILQ_ENTRY(shim_event) of_owner; /* its queued; in the channel's queue as well */
+	struct shim_id *owner;		  /* whose destroy waits for the acknowledgement */
+	struct shim_id *keeper;		  /* synchronous: has it as its event; NULL: none */
+	uint32_t magic;			  /* SHIM_EVENT_MAGIC while the program has it */
+	bool embedded;			  /* lives inside its owner, is never freed alone */
+	uint8_t *private_data;		  /* SHIM_PRIVATE_DATA_MAX bytes; NULL: it never has any */
 };
 TAILQ_HEAD(shim_event_list, shim_event);
 
@@ -120,6 +121,7 @@ struct shim_id {
 	unsigned int nspares;
 	unsigned int promised;		/* events that calls in flight still may cause */
 	struct shim_event_list unacked; /* handed to the program */
+	struct shim_event_list queued;	/* in the channel's queue; under the channel's lock */
 	bool dying;
 	bool sync;			   /* has a private channel */
 	bool passive;			   /* child of a listener */
@@ -255,11 +257,12 @@ int shim_channel_get(struct shim_channel *channel, int cancel, struct shim_event
 void shim_channel_drain(struct shim_channel *channel);
 /* Looks at the sources' descriptors anew: events moved there wake nobody. */
 void shim_channel_recheck(struct shim_channel *channel);
-/* Takes the events that @id owns out of the queue into @list. */
+/*
+ * Takes the events that @id owns, or those of @member alone, out of the queue into
+ * @list. However many wait for other ids, it costs the same.
+ */
 void shim_channel_purge(struct shim_channel *channel, struct shim_id *id,
-			struct shim_event_list *list);
-void shim_channel_purge_member(struct shim_channel *channel, struct shim_member *member,
-			       struct shim_event_list *list);
+			const struct shim_member *member, struct shim_event_list *list);
 
 /* ---------------------------------------------------------------- wait.c */
 
