@@ -15,3 +15,8 @@ SECONDS_ = 1800
 soak: tests/soak/soak
 	tests/soak/soak -s $(SECONDS_)
 .PHONY: soak
+
+check_PROGRAMS += tests/soak/many
+tests_soak_many_SOURCES = tests/soak/many.c
+tests_soak_many_CFLAGS = $(AM_CFLAGS) $(VERBS_CFLAGS)
+tests_soak_many_LDADD = librdmacm.la $(VERBS_LIBS)
