@@ -53,11 +53,9 @@ static struct {
 	struct iw_lock lock;
 	struct iw_cond cond;
 	TAILQ_HEAD(, iw_watch) list; /* oldest first */
+	bool forks;		     /* are told of, and the condition is there */
 	bool runs, idle;	     /* the thread; it waits for the first call to watch */
 } watcher = { .lock = IW_LOCK_STATIC, .list = TAILQ_HEAD_INITIALIZER(watcher.list) };
-
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-static bool usable;
 
 /* Ticks of some milliseconds, without a system call on any machine. */
 static uint64_t coarse_ms(void)
@@ -78,12 +76,6 @@ static void in_child(void)
 	iw_cond_init(&watcher.cond);
 	TAILQ_INIT(&watcher.list);
 	watcher.runs = watcher.idle = false;
-}
-
-static void set_up(void)
-{
-	iw_cond_init(&watcher.cond);
-	usable = !iw_fault(IW_FAULT_SYSCALL) && !pthread_atfork(NULL, NULL, in_child);
 }
 
 static void say(const struct iw_watch *w, unsigned long long waited)
@@ -135,16 +127,26 @@ static void *watch(void *arg)
 	return arg;
 }
 
+/* Whatever fails is tried again at the next call. */
+static bool is_running(void)
+{
+	iw_assert_held(&watcher.lock);
+	if (!watcher.forks) {
+		if (iw_fault(IW_FAULT_SYSCALL) || pthread_atfork(NULL, NULL, in_child))
+			return false;
+		iw_cond_init(&watcher.cond);
+		watcher.forks = true;
+	}
+	if (!watcher.runs)
+		watcher.runs = !iw_thread_start(watch, NULL, "iwshim-watch");
+	return watcher.runs;
+}
+
 /* Whom nobody can watch speaks for itself when it is back. */
 static void list(struct iw_watch *w)
 {
-	pthread_once(&once, set_up);
-	if (!usable)
-		return;
 	iw_lock(&watcher.lock);
-	if (!watcher.runs)
-		watcher.runs = !iw_thread_start(watch, NULL, "iwshim-watch");
-	if (watcher.runs) {
+	if (is_running()) {
 		TAILQ_INSERT_TAIL(&watcher.list, w, link);
 		w->listed = true;
 		if (watcher.idle)
@@ -160,14 +162,17 @@ void iw_watch_start(struct iw_watch *w, const struct iw_slow *slow)
 	w->since_ms = coarse_ms();
 	w->listed = false;
 	w->slow = slow;
+	w->cancel = iw_cancel_disable();
 	if (!iw_log_enabled(IW_LOG_INFO))
-		return;
-	IW_UNCANCELLED;
-
+		goto restore;
 	w->caller = iw_caller_now;
 	w->told = 0;
 	w->thread = (unsigned long)pthread_self();
 	list(w);
+restore:
+	/* One that is cancelled must not leave its stack on the list. */
+	if (!w->listed)
+		iw_cancel_restore(&w->cancel);
 	errno = saved;
 }
 
@@ -182,8 +187,9 @@ static void came_back(const struct iw_watch *w, unsigned long long waited)
 void iw_watch_stop(struct iw_watch *w)
 {
 	unsigned long long waited = coarse_ms() - w->since_ms;
-	int saved = errno;
+	int cancel, saved = errno;
 
+	cancel = w->listed ? w->cancel : iw_cancel_disable();
 	if (w->listed) {
 		iw_lock(&watcher.lock);
 		TAILQ_REMOVE(&watcher.list, w, link);
@@ -192,5 +198,6 @@ void iw_watch_stop(struct iw_watch *w)
 	}
 	if (waited >= iw_stall_due(0))
 		came_back(w, waited);
+	iw_cancel_restore(&cancel);
 	errno = saved;
 }

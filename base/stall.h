@@ -45,13 +45,15 @@ struct iw_watch {
 	unsigned long thread; /* as debuggers show it */
 	uint64_t since_ms;    /* coarse */
 	unsigned int told;    /* of the watching thread, under its lock */
+	int cancel;	      /* as it was; while @listed nobody cancels the thread */
 	bool listed;
 	TAILQ_ENTRY(iw_watch) link;
 };
 
 /*
  * Neither fails, blocks or changes errno. While the log shows errors alone they do
- * nothing, with warnings they read a clock each, without a system call.
+ * nothing, with warnings they read a clock each, without a system call. While the
+ * call is watched by another thread it is no cancellation point.
  */
 void iw_watch_start(struct iw_watch *watch, const struct iw_slow *slow);
 void iw_watch_stop(struct iw_watch *watch);

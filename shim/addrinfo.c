@@ -17,7 +17,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/caller.h"
 #include "base/fault.h"
+#include "base/stall.h"
 #include "shim/addrinfo.h"
 #include "shim/export.h"
 
@@ -305,6 +307,21 @@ static int add_hints(struct rdma_addrinfo *rai, const struct rdma_addrinfo *hint
 	return 0;
 }
 
+/* errno is the caller's to read. */
+static int look_up(const char *node, const char *service, const struct addrinfo *want,
+		   struct addrinfo **found)
+{
+	static const struct iw_slow slow = { "getaddrinfo", "the name service has not answered",
+					     IW_LOG_INFO };
+	struct iw_watch watch;
+	int ret;
+
+	iw_watch_begin(&watch, &slow);
+	ret = getaddrinfo(node, service, want, found);
+	iw_watch_end(&watch);
+	return ret;
+}
+
 static int resolve(struct rdma_addrinfo *rai, const char *node, const char *service,
 		   const struct rdma_addrinfo *hints)
 {
@@ -331,7 +348,7 @@ static int resolve(struct rdma_addrinfo *rai, const char *node, const char *serv
 		errno = ENOMEM;
 		return EAI_SYSTEM;
 	}
-	ret = getaddrinfo(node, service, hints ? &want : NULL, &found);
+	ret = look_up(node, service, hints ? &want : NULL, &found);
 	if (ret)
 		return ret;
 	ret = convert(rai, hints, found, given, given_len);
@@ -370,6 +387,7 @@ IW_EXPORT int rdma_getaddrinfo(const char *node, const char *service,
 
 	if (!res || (!node && !service && !hints))
 		return fail(EINVAL);
+	iw_caller_is(__func__, NULL, NULL);
 	ret = shim_addrinfo_check(hints);
 	if (ret)
 		return ret;

@@ -9,8 +9,17 @@
 
 void shim_cq_end(struct ibv_cq **cq, struct ibv_comp_channel **channel)
 {
+	static const struct iw_slow slow = {
+		"ibv_destroy_cq",
+		"its events were given out and are not acknowledged by ibv_ack_cq_events",
+		IW_LOG_ERROR,
+	};
+	struct iw_watch watch;
+
+	iw_watch_begin(&watch, &slow);
 	if (*cq)
 		ibv_destroy_cq(*cq);
+	iw_watch_end(&watch);
 	*cq = NULL;
 	if (*channel)
 		ibv_destroy_comp_channel(*channel);
@@ -255,6 +264,13 @@ IW_EXPORT int rdma_create_qp(struct rdma_cm_id *id, struct ibv_pd *pd,
 
 IW_EXPORT void rdma_destroy_qp(struct rdma_cm_id *id)
 {
+	static const struct iw_slow slow = {
+		"ibv_destroy_qp",
+		"its asynchronous events were given out and are not acknowledged by "
+		"ibv_ack_async_event",
+		IW_LOG_ERROR,
+	};
+	struct iw_watch watch;
 	struct shim_id *priv;
 	struct ibv_qp *qp;
 	int rc;
@@ -264,7 +280,9 @@ IW_EXPORT void rdma_destroy_qp(struct rdma_cm_id *id)
 	qp = shim_members_take_qp(priv);
 	if (priv->cm)
 		iw_cm_qp_detach(priv->cm);
+	iw_watch_begin(&watch, &slow);
 	rc = ibv_destroy_qp(qp);
+	iw_watch_end(&watch);
 	if (rc)
 		iw_warn("id %p: the QP was not destroyed: %s", (void *)id, strerror(rc));
 	destroy_cqs(id);

@@ -136,12 +136,21 @@ IW_EXPORT int rdma_create_srq(struct rdma_cm_id *id, struct ibv_pd *pd,
 
 IW_EXPORT void rdma_destroy_srq(struct rdma_cm_id *id)
 {
+	static const struct iw_slow slow = {
+		"ibv_destroy_srq",
+		"its asynchronous events were given out and are not acknowledged by "
+		"ibv_ack_async_event",
+		IW_LOG_ERROR,
+	};
+	struct iw_watch watch;
 	struct shim_id *priv;
 	int rc;
 
 	if (shim_id_check(id, &priv) || !id->srq)
 		return;
+	iw_watch_begin(&watch, &slow);
 	rc = ibv_destroy_srq(id->srq);
+	iw_watch_end(&watch);
 	if (rc)
 		iw_warn("id %p: the SRQ was not destroyed: %s", (void *)id, strerror(rc));
 	id->srq = NULL;

@@ -11,3 +11,5 @@ IW_TESTS += tests/test_log
 tests_test_log_SOURCES = tests/test_log.c
 tests_test_log_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
 tests_test_log_LDADD = libiwbase.la $(CRITERION_LIBS)
+
+include tests/stall.mk

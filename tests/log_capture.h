@@ -17,8 +17,9 @@
 static struct {
 	int fd, stderr_fd, threshold;
 	unsigned int stall_ms;
-	char text[32768];
 } capture;
+
+static __thread char capture_text[32768];
 
 /* What is above @level is not written; whatever waits speaks after @stall_ms. */
 static inline void capture_begin(enum iw_log_level level, unsigned int stall_ms)
@@ -38,10 +39,10 @@ static inline void capture_begin(enum iw_log_level level, unsigned int stall_ms)
 
 static inline const char *captured(void)
 {
-	ssize_t n = pread(capture.fd, capture.text, sizeof(capture.text) - 1, 0);
+	ssize_t n = pread(capture.fd, capture_text, sizeof(capture_text) - 1, 0);
 
-	capture.text[n < 0 ? 0 : n] = 0;
-	return capture.text;
+	capture_text[n < 0 ? 0 : n] = 0;
+	return capture_text;
 }
 
 /* How often @what stands in the log. */
@@ -65,7 +66,7 @@ static inline bool captured_wait(const char *what, unsigned int n)
 
 #define cr_assert_captured(what)                                                         \
 	cr_assert_not_null(strstr(captured(), (what)), "not in the log: %s\n%s", (what), \
-			   capture.text)
+			   capture_text)
 
 static inline void capture_end(void)
 {

@@ -211,7 +211,8 @@ static unsigned int threads(void)
 
 static const struct iw_slow a_call = { "a call", "it sleeps", IW_LOG_ERROR };
 
-static void sleep_watched(unsigned int ms)
+/* Until @ms are over and the log has said @what @n times. */
+static void sleep_until(unsigned int ms, const char *what, unsigned int n)
 {
 	struct iw_watch w;
 
@@ -219,9 +220,15 @@ static void sleep_watched(unsigned int ms)
 	iw_watch_begin(&w, &a_call);
 	cr_assert_eq(errno, ENOTTY);
 	usleep(ms * 1000);
+	cr_assert(!n || captured_wait(what, n), "%s", captured());
 	errno = ENOTTY;
 	iw_watch_end(&w);
 	cr_assert_eq(errno, ENOTTY);
+}
+
+static void sleep_watched(unsigned int ms)
+{
+	sleep_until(ms, NULL, 0);
 }
 
 Test(watch, at_the_default_level__no_thread_and_no_line)
@@ -277,8 +284,11 @@ Test(watch, at_info__another_thread_speaks_at_each_doubling)
 
 static void *sleep_in_thread(void *arg)
 {
+	char line[64];
+
+	snprintf(line, sizeof(line), "rdma_disconnect of id %s has waited", (const char *)arg);
 	iw_caller_is("rdma_disconnect", arg, describe);
-	sleep_watched(5 * STALL_MS);
+	sleep_until(STALL_MS, line, 2);
 	return NULL;
 }
 
@@ -293,25 +303,20 @@ Test(watch, at_info__each_of_several_calls)
 			     0);
 	for (int i = 0; i < 4; i++)
 		pthread_join(thread[i], NULL);
-	for (int i = 0; i < 4; i++) {
-		char line[64];
-
-		snprintf(line, sizeof(line), "rdma_disconnect of id %d has waited", i);
-		cr_assert_geq(captured_count(line), 2, "%s", captured());
-	}
 	capture_end();
 }
 
 Test(watch, at_info__no_thread_to_be_had)
 {
 	capture_begin(IW_LOG_INFO, STALL_MS);
-	iw_fault_arm(IW_FAULT_SYSCALL, 1);
-	sleep_watched(3 * STALL_MS);
-	iw_fault_arm(0, 0);
-	cr_assert_eq(captured_count("to return"), 0);
-	cr_assert_eq(captured_count("which has returned"), 1);
-	sleep_watched(3 * STALL_MS); /* the next one finds a thread */
-	cr_assert_geq(captured_count("to return"), 1);
+	for (unsigned int nth = 1; nth <= 2; nth++) { /* the fork handler, the thread */
+		iw_fault_arm(IW_FAULT_SYSCALL, nth);
+		sleep_watched(3 * STALL_MS);
+		iw_fault_arm(0, 0);
+		cr_assert_eq(captured_count("to return"), 0);
+		cr_assert_eq(captured_count("which has returned"), nth);
+	}
+	sleep_until(STALL_MS, "to return", 1); /* the next one finds a thread */
 	capture_end();
 }
 
@@ -330,7 +335,7 @@ Test(watch, at_info__in_a_forked_child_too)
 	cr_assert_geq(pid, 0);
 	if (!pid) {
 		iw_caller_is("rdma_destroy_id", NULL, NULL);
-		sleep_watched(4 * STALL_MS);
+		sleep_until(STALL_MS, "rdma_destroy_id has waited", 1);
 		_exit(0);
 	}
 	cr_assert_eq(waitpid(pid, &status, 0), pid);
@@ -361,5 +366,29 @@ Test(watch, at_info__many_calls_at_once)
 	for (int i = 0; i < 4; i++)
 		pthread_join(thread[i], NULL);
 	cr_assert_str_eq(captured(), "");
+	capture_end();
+}
+
+static void *sleep_cancelled(void *arg)
+{
+	sleep_until(STALL_MS, "to return", 2);
+	for (;;)
+		pause();
+	return arg;
+}
+
+Test(watch, at_info__a_cancelled_call_ends_first)
+{
+	pthread_t thread;
+	void *result;
+
+	capture_begin(IW_LOG_INFO, STALL_MS);
+	cr_assert_eq(pthread_create(&thread, NULL, sleep_cancelled, NULL), 0);
+	cr_assert(captured_wait("to return", 1));
+	pthread_cancel(thread);
+	pthread_join(thread, &result);
+	cr_assert_eq(result, PTHREAD_CANCELED);
+	cr_assert_eq(captured_count("which has returned"), 1);
+	usleep(5 * STALL_MS * 1000);
 	capture_end();
 }
