@@ -19,8 +19,8 @@
 
 #include "tests/soak/soak_end.h"
 
-#define SAMPLE_MS 2000
-#define LINGER_S 90 /* for processes to end when they are told to */
+#define SAMPLE_MS 2000 /* at least 40 a run, and room for all */
+#define LINGER_S 90    /* for processes to end when they are told to */
 
 const char *role_names[ROLES] = { "server", "server, killed", "client",	     "client",
 				  "client", "long client",    "long, killed" };
@@ -153,7 +153,8 @@ static void take_sample(void)
 
 static void run(struct chaos *chaos, uint32_t seconds, bool quiet)
 {
-	uint32_t next = now_ms() + SAMPLE_MS, until = now_ms() + seconds * 1000;
+	uint32_t step = seconds < 80 ? seconds * 25 : SAMPLE_MS;
+	uint32_t next = now_ms() + step, until = now_ms() + seconds * 1000;
 
 	while (now_ms() < until) {
 		if (!quiet)
@@ -161,7 +162,7 @@ static void run(struct chaos *chaos, uint32_t seconds, bool quiet)
 		reap(false);
 		if (now_ms() >= next) {
 			take_sample();
-			next += seconds > 3600 ? seconds * 1000 / SAMPLES * 2 : SAMPLE_MS;
+			next += step * (1 + seconds / 7200);
 		}
 		usleep(20000);
 	}

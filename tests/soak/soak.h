@@ -151,6 +151,7 @@ struct proc {
 	unsigned int role;
 	int pid;
 	bool ready, killed, over;
+	unsigned int listening; /* threads of a server that listen; atomic */
 	uint32_t began_ms, ready_ms, ended_ms;
 	/* By the process itself, every half second. */
 	uint64_t heap, ends, closed, events, at_start, at_end;

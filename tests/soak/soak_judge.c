@@ -57,7 +57,8 @@ static bool was_cut(const struct case_of *c)
 	const struct record *r = c->r;
 	uint32_t to = c->a & SEEN_DONE ? r->done_ms : UINT32_MAX;
 
-	if (was_killed(r, ACTIVE) && !(c->a & SEEN_DONE))
+	if ((was_killed(r, ACTIVE) && !(c->a & SEEN_DONE)) ||
+	    (was_killed(r, PASSIVE) && !(c->p & SEEN_DONE)))
 		return true;
 	return was_away(server_of(c), r->begun_ms, to);
 }

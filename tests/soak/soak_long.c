@@ -576,6 +576,7 @@ void *long_serve(void *server)
 	if (rdma_create_id(channel, &listener, NULL, RDMA_PS_TCP) ||
 	    rdma_bind_addr(listener, (struct sockaddr *)&address) || rdma_listen(listener, 64))
 		fail("rdma_listen: %m");
+	atomic_add(&book->procs[self].listening, 1);
 	do {
 		take_all();
 		n = tick();

@@ -276,6 +276,8 @@ void server_run(unsigned int server)
 		pthread_create(&threads[i], NULL, serve, NULL);
 	pthread_create(&sync, NULL, sync_serve, (void *)(uintptr_t)server);
 	pthread_create(&longs, NULL, long_serve, (void *)(uintptr_t)server);
+	while (atomic_get(&book->procs[self].listening) < 2)
+		usleep(1000);
 	atomic_set(&book->procs[self].ready_ms, now_ms());
 	atomic_set(&book->procs[self].ready, true);
 	for (unsigned int i = 0; i < THREADS; i++)

@@ -130,6 +130,7 @@ void *sync_serve(void *server)
 	if (create_ep((unsigned int)(uintptr_t)server, RAI_PASSIVE, &listener) ||
 	    rdma_listen(listener, 64))
 		fail("a synchronous listener: %m");
+	atomic_add(&book->procs[self].listening, 1);
 	pfd = (struct pollfd){ .fd = listener->channel->fd, .events = POLLIN };
 	while (phase() < PHASE_QUIT) {
 		if (poll(&pfd, 1, 100) <= 0)
