@@ -46,7 +46,7 @@ static bool is_configured(const char *name)
 {
 	char path[64];
 
-	if (getenv("RDMAV_DRIVERS") || getenv("IBV_DRIVERS"))
+	if (secure_getenv("RDMAV_DRIVERS") || secure_getenv("IBV_DRIVERS"))
 		return false;
 	snprintf(path, sizeof(path), "/etc/libibverbs.d/%s.driver", name);
 	return !access(path, R_OK);

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-# The hardening of what was built, read from the files themselves. Run in the build directory;
-# TAP. What cannot hold under a sanitizer, or with this compiler, is skipped and says why.
+# The hardening of what was built, read from the files themselves, and whether SECURITY.md
+# names tests that exist. Run in the build directory; TAP. What cannot hold under a
+# sanitizer, or with this compiler, is skipped and says why.
 srcdir=${srcdir:-.}
 cc=$(sed -n 's/^CC = //p' Makefile 2>/dev/null)
 flags=$(sed -n 's/^IW_CFLAGS = //p' Makefile 2>/dev/null)
@@ -186,4 +187,28 @@ awk '$7 != "UND" && ($5 == "GLOBAL" || $5 == "WEAK") && $7 != "ABS" && NF >= 8 {
 diff "$tmp/map" "$tmp/exported" | grep '^[<>]' >"$tmp/log"
 verdict "the exports are exactly those of the version script ($(wc -l <"$tmp/exported"))"
 
+# ---- SECURITY.md
+
+# `tests/file` and `tests/file: name` (fuzz/ likewise): each file is there, and has each test.
+tests_named() {
+	grep -oE '`(tests|fuzz)/[^`]+`' "$srcdir/SECURITY.md" | tr -d '`' | sort -u
+}
+named=0
+while IFS= read -r entry; do
+	file=${entry%%: *} name=${entry#*: }
+	named=$((named + 1))
+	if ! [ -e "$srcdir/$file" ]; then
+		echo "$file is not there" >>"$tmp/log"
+	elif [ "$name" != "$entry" ] && ! grep -qF -e "$name" "$srcdir/$file"; then
+		echo "$file has no $name" >>"$tmp/log"
+	fi
+done < <(tests_named)
+[ $named -ge 50 ] || echo "only $named tests are named" >>"$tmp/log"
+verdict "SECURITY.md: the $named tests that it names exist"
+
+# Each row of its tables of promises ends in such a test.
+awk -F'|' '/^\| Promise/ { promises = 1; next } /^$/ { promises = 0 }
+	promises && /^\| / { n++; if ($(NF - 1) !~ /`(tests|fuzz)\//) print "no test: " $2 }
+	END { if (n < 25) print n + 0, "promises only" }' "$srcdir/SECURITY.md" >"$tmp/log"
+verdict "SECURITY.md: each promise names its test"
 plan

@@ -743,6 +743,41 @@ static int child_generation(unsigned int parent)
 	return soft_mr_reg(pd, memory, 1, 0, 0, &mr) ? 2 : 0;
 }
 
+/* The next STag of this process, or of a child of it. */
+static uint32_t stag_after_fork(bool in_child)
+{
+	struct soft_region *region;
+	uint32_t stag = 0;
+	int pipes[2];
+
+	cr_assert_eq(pipe(pipes), 0);
+	if (!in_child || !fork()) {
+		if (!soft_stag_alloc(SOFT_REGION_MR, &region))
+			stag = soft_stag_of(region);
+		if (write(pipes[1], &stag, sizeof(stag)) != sizeof(stag) || in_child)
+			_exit(0);
+	}
+	cr_assert_eq(read(pipes[0], &stag, sizeof(stag)), (ssize_t)sizeof(stag));
+	close(pipes[0]);
+	close(pipes[1]);
+	cr_assert_neq(stag, 0);
+	return stag;
+}
+
+/* Servers fork for each client: what one of them learns tells nothing of the others. */
+Test(soft_mr, stag__of_a_forked_child_does_not_follow_from_its_parents, .init = init, .fini = fini)
+{
+	uint32_t child, sibling, parent;
+
+	stag_after_fork(false);
+	child = stag_after_fork(true);
+	sibling = stag_after_fork(true);
+	parent = stag_after_fork(false);
+	cr_assert_neq(child, sibling);
+	cr_assert_neq(child, parent);
+	cr_assert_neq(sibling, parent);
+}
+
 Test(soft_mr, fork__child_is_another_generation_with_free_locks, .init = init, .fini = fini)
 {
 	unsigned int generation = soft_generation();

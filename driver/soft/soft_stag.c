@@ -31,8 +31,9 @@ _Static_assert(SLOTS < 1 << (2 * HALF_BITS), "slots fit the index of an STag");
 
 /*
  * @lock protects: all but what pins read, @chunks and @seeded, which are written
- * under it and read atomically, and @keys, which are constant once seeded. It
- * is innermost: nobody takes another lock, waits or pins while holding it.
+ * under it and read atomically, and @keys, which are constant once seeded; a
+ * forked child is seeded anew. It is innermost: nobody takes another lock, waits
+ * or pins while holding it.
  */
 static struct {
 	struct iw_lock lock;
@@ -57,6 +58,12 @@ void soft_stag_unlock(void)
 }
 
 /* ------------------------------------------------------- Slots and indices */
+
+/* In a child: its STags shall not follow from those of its parent and siblings. */
+static void forget_keys(void)
+{
+	table.seeded = false;
+}
 
 static int seed(void)
 {
@@ -178,8 +185,13 @@ static void set_stag(struct soft_region *region, uint32_t stag, bool valid)
 
 static uint32_t next_stag(struct soft_region *region)
 {
-	region->key = (uint8_t)(region->key + table.key_step);
-	return slot_to_index(region->slot) << 8 | region->key;
+	uint32_t stag;
+
+	do {
+		region->key = (uint8_t)(region->key + table.key_step);
+		stag = slot_to_index(region->slot) << 8 | region->key;
+	} while (!stag); /* a slot may have index 0 in a child */
+	return stag;
 }
 
 int soft_stag_alloc(enum soft_region_kind kind, struct soft_region **region)
@@ -188,6 +200,7 @@ int soft_stag_alloc(enum soft_region_kind kind, struct soft_region **region)
 	int rc;
 
 	soft_fork_guard(&table.lock);
+	soft_fork_in_child(forget_keys);
 	soft_stag_lock();
 	rc = seed();
 	if (rc)

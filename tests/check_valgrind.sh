@@ -1,0 +1,132 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+# Memcheck: uninitialised reads, which no sanitizer here finds, invalid accesses and leaks, over
+# unit tests (a fork each, by the runner of tests/plain_main.c) and over real sessions on the
+# software device. Anything that it finds fails. TAP.
+#   usage: check_valgrind.sh [-b BUILD] [-a] [-j JOBS] [-o REGEX]
+#   -a  all unit tests instead of the modules below;  -o  only what matches
+src=$(cd "$(dirname "$0")/.." && pwd)
+build=$PWD all='' jobs=2 only=.
+while getopts b:aj:o: option; do
+	case $option in
+	b) build=$(cd "$OPTARG" && pwd) || exit 2 ;;
+	a) all=yes ;;
+	j) jobs=$OPTARG ;;
+	o) only=$OPTARG ;;
+	*) exit 2 ;;
+	esac
+done
+# Where bytes of peers and of programs become structures, and where objects end.
+modules='test_mpa test_ddp test_rdmap test_rdmap_term test_crc32c
+	test_soft_setup test_soft_rx test_soft_rx_check test_soft_rx_access test_soft_rx_place
+	test_soft_tx test_soft_sq test_soft_rq test_soft_srq test_soft_wr test_soft_mr
+	test_soft_cm test_soft_listen test_soft_bind test_soft_async
+	test_iw_state test_iw_conn test_iw_event test_iw_ref test_iw_qp test_iw_establish test_iw_ib
+	test_iw_dgram test_iw_member
+	test_id test_event test_connect test_resolve test_qp test_srq test_device test_addrinfo
+	test_endpoint test_resolve_info test_ece test_multicast test_readers
+	test_ucma test_kattr test_kconn test_kevent test_kid test_base test_log'
+skip_all() {
+	echo "1..0 # SKIP $1"
+	[ -z "$CI" ]
+	exit
+}
+command -v valgrind >/dev/null || skip_all "no valgrind"
+cd "$build" || exit 99
+[ -e .libs/librdmacm.so.1 ] || skip_all "the library is not built"
+nm -D .libs/librdmacm.so.1 | grep -qE '__(asan|tsan)_init' && skip_all "built with a sanitizer"
+make -s tests/valgrind_main.so || exit 99
+out=$(mktemp -d) || exit 99
+trap 'rm -rf "$out"' EXIT
+export out build src
+unset LD_PRELOAD LD_LIBRARY_PATH IWSHIM_LOG IWSHIM_LOG_FILE IWSHIM_DEVICE
+export IWSHIM_TESTS=short
+
+# memcheck LOG PROGRAM...
+memcheck() {
+	local log=$1
+	shift
+	timeout -k 5 "${limit:-120}" valgrind -q --leak-check=full --show-leak-kinds=definite,indirect \
+		--errors-for-leak-kinds=definite,indirect --error-exitcode=99 --trace-children=yes \
+		--track-origins=no --num-callers=20 --fair-sched=yes \
+		--suppressions="$src/tests/valgrind.supp" --log-file="$log.%p" "$@"
+}
+# said LOG: what memcheck wrote.
+said() {
+	cat "$1".[0-9]* 2>/dev/null | grep -v '^$'
+}
+verdict() {
+	local name=$1 rc=$2 log=$3 seconds=$4
+	if [ "$rc" = 0 ] && [ -z "$(said "$log")" ]; then
+		echo "ok - $name ($seconds s)"
+	else
+		echo "not ok - $name: exit code $rc ($seconds s)"
+		{
+			grep -vE '^\[PASS\]' "$log.out" | tail -20
+			said "$log" | head -60
+		} | sed 's/^/# /'
+	fi
+}
+unit() {
+	local rc start=$SECONDS
+	LD_PRELOAD=$build/tests/valgrind_main.so memcheck "$out/$1" "tests/$1" >"$out/$1.out" 2>&1
+	rc=$?
+	grep -qE '^[1-9][0-9]* tests, 0 failed' "$out/$1.out" || rc="$rc, not all tests passed"
+	verdict "$1: $(tail -1 "$out/$1.out")" "$rc" "$out/$1" $((SECONDS - start))
+}
+
+# ---- sessions: NAME, PORT, SERVER command, CLIENT command; both under memcheck
+declare -A sessions=(
+	[rping]='rping -s -a 127.0.0.1 -p PORT -C 5 -v|rping -c -a 127.0.0.1 -p PORT -C 5 -v'
+	[ucmatose]='ucmatose -b 127.0.0.1 -p PORT -c 2 -C 3|ucmatose -s 127.0.0.1 -p PORT -c 2 -C 3'
+	[ib_write_bw]='ib_write_bw -R -d usiw_lo -n 20 -s 4096 -p PORT|ib_write_bw -R -d usiw_lo -n 20 -s 4096 -p PORT 127.0.0.1'
+	[ib_read_lat]='ib_read_lat -R -d usiw_lo -n 20 -p PORT|ib_read_lat -R -d usiw_lo -n 20 -p PORT 127.0.0.1'
+	[ib_send_bw]='ib_send_bw -R -d usiw_lo -n 20 -s 70000 -p PORT|ib_send_bw -R -d usiw_lo -n 20 -s 70000 -p PORT 127.0.0.1'
+)
+declare -p sessions >"$out/sessions"
+
+is_listening() {
+	ss -Hltn "sport = :$1" 2>/dev/null | grep -q .
+}
+session() {
+	local name=$1 port=$((20000 + RANDOM % 10000)) server rc=0 start=$SECONDS
+	local -a near far
+	. "$out/sessions"
+	read -ra near <<<"${sessions[$name]%|*}"
+	read -ra far <<<"${sessions[$name]#*|}"
+	command -v "${near[0]}" >/dev/null || {
+		echo "ok - $name # SKIP no ${near[0]}"
+		return
+	}
+	limit=60
+	memcheck "$out/$name.server" tools/iwshim run --soft -- "${near[@]/PORT/$port}" \
+		>"$out/$name.server.out" 2>&1 &
+	server=$!
+	for ((i = 0; i < 200; i++)); do
+		is_listening "$port" && break
+		kill -0 $server 2>/dev/null || break
+		sleep 0.1
+	done
+	memcheck "$out/$name.client" tools/iwshim run --soft -- "${far[@]/PORT/$port}" \
+		>"$out/$name.client.out" 2>&1 || rc=$?
+	verdict "$name, client" $rc "$out/$name.client" $((SECONDS - start))
+	rc=0
+	wait $server || rc=$?
+	verdict "$name, server" $rc "$out/$name.server" $((SECONDS - start))
+}
+export -f memcheck said verdict unit session is_listening
+
+{
+	printf 'session %s\n' "${!sessions[@]}" | sort
+	if [ -n "$all" ]; then
+		(cd "$src/tests" && ls test_*.c) | sed 's/^/unit /; s/\.c$//'
+	else
+		printf 'unit %s\n' $modules
+	fi
+} | grep -E "$only" | while read -r kind name; do
+	[ "$kind" = session ] || [ -x "tests/$name" ] && echo "$kind $name"
+done >"$out/list"
+xargs -P "$jobs" -I{} bash -c '{}' <"$out/list" >"$out/tap"
+awk '/^(not )?ok - / { n++; sub(/ok - /, "ok " n " - ") } { print } END { print "1.." n + 0 }' "$out/tap"
+echo "# $(wc -l <"$out/list") programs and sessions, $SECONDS s with $jobs at a time"
+grep -q '^ok ' "$out/tap" && ! grep -q '^not ok' "$out/tap"
