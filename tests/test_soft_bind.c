@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "driver/soft/soft_bind.h"
+#include "driver/soft/soft_limit.h"
 #include "tests/soft_cm_fake.h"
 
 static const struct soft_bind_opts plain = { .tos = -1, .afonly = -1 };
@@ -218,11 +219,56 @@ Test(soft_bind, tune__sets_what_it_says)
 	cr_assert_eq(option(fd, SOL_SOCKET, SO_REUSEADDR), 1);
 	cr_assert_eq(option(fd, IPPROTO_TCP, TCP_NODELAY), 1);
 	cr_assert_eq(option(fd, SOL_SOCKET, SO_KEEPALIVE), 1);
-	cr_assert_eq(option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT), SOFT_BIND_DEAD_PEER_S * 1000);
+	cr_assert_eq(option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT), SOFT_LIMIT_DEAD_PEER_S * 1000);
 	cr_assert_eq(option(fd, IPPROTO_IP, IP_TOS), 0x20);
 	cr_assert(fcntl(fd, F_GETFL) & O_NONBLOCK);
 	cr_assert(fcntl(fd, F_GETFD) & FD_CLOEXEC);
 	close(fd);
+}
+
+/* As if tuned one by one, at a third of the system calls. */
+Test(soft_bind, tune__accepted_sockets_have_it_of_their_listener)
+{
+	const struct soft_bind_opts opts = { .tos = 0x20, .afonly = -1 };
+	struct sockaddr_storage addr = loopback(AF_INET);
+	int listener = take(&addr, &plain), client, fd;
+
+	cr_assert_eq(soft_bind_listen(listener), 0);
+	client = peer_connect(&addr);
+	fd = peer_accept(listener);
+	soft_bind_tune_accepted(fd, &opts, true);
+	cr_assert_eq(option(fd, SOL_SOCKET, SO_REUSEADDR), 1);
+	cr_assert_eq(option(fd, IPPROTO_TCP, TCP_NODELAY), 1);
+	cr_assert_eq(option(fd, SOL_SOCKET, SO_KEEPALIVE), 1);
+	cr_assert_eq(option(fd, IPPROTO_TCP, TCP_KEEPIDLE), SOFT_LIMIT_DEAD_PEER_S / 2);
+	cr_assert_eq(option(fd, IPPROTO_TCP, TCP_KEEPINTVL), SOFT_LIMIT_DEAD_PEER_S / 6);
+	cr_assert_eq(option(fd, IPPROTO_TCP, TCP_KEEPCNT), 3);
+	cr_assert_eq(option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT), SOFT_LIMIT_DEAD_PEER_S * 1000);
+	cr_assert_eq(option(fd, IPPROTO_IP, IP_TOS), 0x20);
+	close(fd);
+	close(client);
+	close(listener);
+}
+
+Test(soft_bind, limit__by_seconds_within_bounds)
+{
+	cr_assert_eq(soft_limit_parse(NULL), SOFT_LIMIT_DEAD_PEER_S);
+	cr_assert_eq(soft_limit_parse(""), SOFT_LIMIT_DEAD_PEER_S);
+	cr_assert_eq(soft_limit_parse("90"), 90);
+	cr_assert_eq(soft_limit_parse("0"), SOFT_LIMIT_MIN_S);
+	cr_assert_eq(soft_limit_parse("3601"), SOFT_LIMIT_MAX_S);
+	cr_assert_eq(soft_limit_parse("99999999999999999999999"), SOFT_LIMIT_MAX_S);
+	cr_assert_eq(soft_limit_parse("-7"), SOFT_LIMIT_DEAD_PEER_S);
+	cr_assert_eq(soft_limit_parse("10s"), SOFT_LIMIT_DEAD_PEER_S);
+	cr_assert_eq(soft_limit_parse("soon"), SOFT_LIMIT_DEAD_PEER_S);
+}
+
+Test(soft_bind, limit__the_others_keep_their_proportion)
+{
+	setenv("IWSHIM_PEER_TIMEOUT", "6", 1);
+	cr_assert_eq(soft_limit_dead_peer_s(), 6);
+	cr_assert_eq(soft_limit_ms(10000), 1000);
+	cr_assert_eq(soft_limit_ms(0), 0);
 }
 
 Test(soft_bind, same_host__by_address_and_by_device)

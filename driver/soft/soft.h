@@ -16,6 +16,7 @@
  *   soft_loop    the one thread, watches, timers, lingering sockets
  *   soft_cm      the iwcm-core driver; soft_conn: TCP and MPA set-up; soft_bind:
  *                addresses, soft_port: ports that may be any
+ *   soft_limit   how long peers are waited for
  *   mpa ddp rdmap crc32c   codecs that know no socket
  *
  * Locks, from the outside in; a thread takes them in this order only:

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "driver/soft/soft_conn.h"
+#include "driver/soft/soft_limit.h"
 
 /* Ports that are tried in turn where the one that we chose is taken for this peer. */
 #define PORTS 16
@@ -69,7 +70,7 @@ static int send_request(struct soft_conn *conn)
 	if (ret < 0)
 		return ret;
 	conn->phase = SOFT_CONN_REPLY_DUE;
-	soft_conn_time(conn, SOFT_CM_REPLY_MS);
+	soft_conn_time(conn, soft_limit_ms(SOFT_CM_REPLY_MS));
 	return soft_conn_watch(conn, ret ? EPOLLIN | EPOLLRDHUP : EPOLLIN | EPOLLOUT | EPOLLRDHUP);
 }
 
@@ -89,7 +90,7 @@ static int begin(struct soft_conn *conn)
 	if (ret != -EINPROGRESS)
 		return ret;
 	conn->phase = SOFT_CONN_CONNECTING;
-	soft_conn_time(conn, SOFT_CM_CONNECT_MS);
+	soft_conn_time(conn, soft_limit_ms(SOFT_CM_CONNECT_MS));
 	return soft_conn_watch(conn, EPOLLOUT);
 }
 

@@ -11,6 +11,7 @@
 
 #include "driver/soft/soft.h"
 #include "driver/soft/soft_dev.h"
+#include "driver/soft/soft_limit.h"
 #include "driver/soft/soft_port.h"
 
 /* Draws of a port: so many in all, of which the first ask for one that nobody holds. */
@@ -118,22 +119,35 @@ static void set_tos(int fd, int tos)
 		set(fd, IPPROTO_IP, IP_TOS, tos);
 }
 
-void soft_bind_tune(int fd, const struct soft_bind_opts *opts, bool same_host)
+/* What an accepted socket has of its listener. */
+static void tune_lasting(int fd)
 {
-	static const char cubic[] = "cubic";
+	const int dead_s = (int)soft_limit_dead_peer_s();
 
 	set_reuse(fd, true);
 	set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-	/* Idle: 30 s, then three probes 10 s apart; in flight: the user timeout. */
+	/* Idle: half the time, then three probes; bytes under way: the user timeout. */
 	set(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-	set(fd, IPPROTO_TCP, TCP_KEEPIDLE, SOFT_BIND_DEAD_PEER_S / 2);
-	set(fd, IPPROTO_TCP, TCP_KEEPINTVL, SOFT_BIND_DEAD_PEER_S / 6);
+	set(fd, IPPROTO_TCP, TCP_KEEPIDLE, dead_s / 2);
+	set(fd, IPPROTO_TCP, TCP_KEEPINTVL, dead_s / 6);
 	set(fd, IPPROTO_TCP, TCP_KEEPCNT, 3);
-	set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, SOFT_BIND_DEAD_PEER_S * 1000);
+	set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, dead_s * 1000);
+}
+
+void soft_bind_tune_accepted(int fd, const struct soft_bind_opts *opts, bool same_host)
+{
+	static const char cubic[] = "cubic";
+
 	set_tos(fd, opts->tos);
 	if (same_host && (iw_fault(IW_FAULT_SYSCALL) ||
 			  setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, cubic, sizeof(cubic) - 1)))
 		iw_debug("congestion control stays the system's: %s", strerror(errno));
+}
+
+void soft_bind_tune(int fd, const struct soft_bind_opts *opts, bool same_host)
+{
+	tune_lasting(fd);
+	soft_bind_tune_accepted(fd, opts, same_host);
 }
 
 /* ----------------------------------------------------------------- Sockets */
@@ -231,7 +245,7 @@ int soft_bind_socket(const struct sockaddr *addr, const struct soft_bind_opts *o
 int soft_bind_listen(int fd)
 {
 	/* TIME_WAIT of earlier connections counts again here; see the header. */
-	set_reuse(fd, true);
+	tune_lasting(fd);
 	if (iw_fault(IW_FAULT_SYSCALL))
 		return -ENOBUFS;
 	return listen(fd, SOMAXCONN) ? -errno : 0;

@@ -21,9 +21,6 @@
 #include <stdbool.h>
 #include <sys/socket.h>
 
-/* A peer that vanished without a word is noticed within this time. */
-#define SOFT_BIND_DEAD_PEER_S 60
-
 struct soft_bind_opts {
 	int tos;    /* -1: not set */
 	int afonly; /* IPV6_V6ONLY; -1: the system's default */
@@ -56,10 +53,12 @@ int soft_bind_source(const struct sockaddr *dst, struct sockaddr_storage *src);
 /* True if both ends are on this machine. */
 bool soft_bind_is_same_host(const struct sockaddr *local, const struct sockaddr *peer);
 /*
- * What each stream gets: no delay, SO_REUSEADDR, keepalive and a user timeout
- * that notice a dead peer in SOFT_BIND_DEAD_PEER_S, type of service; between
- * ends on one host the congestion control that does not pace. Best effort.
+ * What each stream gets: no delay, SO_REUSEADDR, keepalive that notices
+ * a dead peer in soft_limit_dead_peer_s(), type of service; between ends on one
+ * host the congestion control that does not pace. Best effort.
  */
 void soft_bind_tune(int fd, const struct soft_bind_opts *opts, bool same_host);
+/* The same for a socket of a listener, from which most of it comes (soft_bind_listen). */
+void soft_bind_tune_accepted(int fd, const struct soft_bind_opts *opts, bool same_host);
 
 #endif

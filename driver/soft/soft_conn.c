@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "driver/soft/soft_limit.h"
 #include "driver/soft/soft_turn.h"
 
 /* How much the loop may round a time: less than the shortest that is asked for. */
@@ -385,7 +386,7 @@ static void attached(struct soft_conn *conn, struct soft_after *after)
 		soft_conn_fail(conn, conn->why ? conn->why : -ECONNRESET, NULL, after);
 	} else {
 		conn->phase = SOFT_CONN_RTR_DUE;
-		soft_conn_time(conn, SOFT_CM_RTR_MS);
+		soft_conn_time(conn, soft_limit_ms(SOFT_CM_RTR_MS));
 	}
 	if (unwanted && conn->qp) {
 		soft_qp_get(conn->qp);
@@ -460,7 +461,7 @@ int soft_conn_disconnect(struct soft_conn *conn, bool abrupt)
 	graceful = begin_disconnect(conn, abrupt, &qp, &after);
 	soft_conn_unlock(conn, &after);
 	if (graceful) {
-		soft_qp_close(qp, SOFT_CM_CLOSE_MS);
+		soft_qp_close(qp, soft_limit_ms(SOFT_CM_CLOSE_MS));
 		soft_qp_put(qp);
 	}
 	return 0;

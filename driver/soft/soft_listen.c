@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "driver/soft/soft_conn.h"
 #include "driver/soft/soft_share.h"
+#include "driver/soft/soft_limit.h"
 #include "driver/soft/soft_turn.h"
 
 #define ACCEPT_BUDGET 16
@@ -237,7 +238,7 @@ static int await_request(struct soft_conn *conn)
 	if (conn->phase == SOFT_CONN_HANDSHAKE && !conn->waits_since_ms) {
 		ret = soft_conn_watch(conn, EPOLLIN | EPOLLRDHUP);
 		if (!ret)
-			soft_conn_time(conn, SOFT_CM_REQUEST_MS);
+			soft_conn_time(conn, soft_limit_ms(SOFT_CM_REQUEST_MS));
 	}
 	iw_unlock(&conn->lock);
 	return ret;
@@ -382,7 +383,8 @@ static void no_room(struct soft_conn *conn, struct soft_conn *listener, int erro
 	soft_conn_lock(conn, &after);
 	if (!conn->waits_since_ms)
 		conn->waits_since_ms = now;
-	waits = error == -EAGAIN || (error == -EBUSY && now - conn->waits_since_ms < ROOM_MS);
+	waits = error == -EAGAIN ||
+		(error == -EBUSY && now - conn->waits_since_ms < soft_limit_ms(ROOM_MS));
 	if (waits) {
 		conn->phase = SOFT_CONN_HANDSHAKE;
 		conn->listener = listener;
@@ -470,7 +472,7 @@ static int take_request(struct soft_conn *conn)
 		return ret;
 	same_host = soft_bind_is_same_host((struct sockaddr *)&conn->src,
 					   (struct sockaddr *)&conn->dst);
-	soft_bind_tune(conn->fd, &conn->opts, same_host);
+	soft_bind_tune_accepted(conn->fd, &conn->opts, same_host);
 	soft_setup_crc(&setup->offer, soft_setup_crc_policy(), same_host);
 	ret = soft_setup_judge(&setup->peer, &setup->offer);
 	if (ret == -EOPNOTSUPP)
@@ -557,6 +559,6 @@ void soft_listen_request_timeout(struct soft_conn *conn)
 		request_again(conn);
 		return;
 	}
-	iw_info("a connection sent no MPA Request in %d ms", SOFT_CM_REQUEST_MS);
+	iw_info("a connection sent no MPA Request in %u ms", soft_limit_ms(SOFT_CM_REQUEST_MS));
 	drop(conn);
 }

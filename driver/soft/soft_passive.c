@@ -9,6 +9,7 @@
 #include <sys/epoll.h>
 
 #include "driver/soft/soft_conn.h"
+#include "driver/soft/soft_limit.h"
 
 /* ------------------------------------------------------------------- accept */
 
@@ -64,7 +65,7 @@ static int answer(struct soft_conn *conn, const struct iw_cm_conn_param *param)
 		return ret == -EPIPE ? -ECONNRESET : ret;
 	ret = soft_conn_watch(conn, EPOLLOUT);
 	if (!ret)
-		soft_conn_time(conn, SOFT_CM_REPLY_MS);
+		soft_conn_time(conn, soft_limit_ms(SOFT_CM_REPLY_MS));
 	return ret;
 }
 

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "base/cancel.h"
+#include "driver/soft/soft_limit.h"
 #include "driver/soft/soft_stall.h"
 
 #define CLOSE_MS 5000
@@ -302,7 +303,7 @@ static void enter(struct soft_qp *qp, enum ibv_qp_state state)
 		reset(qp);
 		break;
 	case IBV_QPS_SQD:
-		soft_qp_close(qp, CLOSE_MS);
+		soft_qp_close(qp, soft_limit_ms(CLOSE_MS));
 		break;
 	case IBV_QPS_SQE:
 		soft_stream_cut(qp, &fatal);
