@@ -17,6 +17,7 @@ libiwsoft_la_SOURCES = \
 	driver/soft/soft_dialect.h \
 	driver/soft/soft_key.c driver/soft/soft_key.h \
 	driver/soft/soft_fork.c driver/soft/soft_generation.c driver/soft/soft_fork.h \
+	driver/soft/soft_guard.c driver/soft/soft_guard.h \
 	driver/soft/soft_limit.c driver/soft/soft_limit.h \
 	driver/soft/soft_linger.c \
 	driver/soft/soft_listen.c driver/soft/soft_passive.c \

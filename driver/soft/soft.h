@@ -12,6 +12,7 @@
  *   soft_sq      posting and retiring send work; soft_wr: by ibv_wr_*
  *   soft_tx      send queue -> FPDUs -> socket
  *   soft_rx      socket -> FPDUs -> memory, answers to reads and atomics
+ *   soft_guard   notices that a peer with bytes of ours under way is dead
  *   soft_pset    who drives which sockets: the pollers or the loop
  *   soft_loop    the one thread, watches, timers, lingering sockets
  *   soft_cm      the iwcm-core driver; soft_conn: TCP and MPA set-up; soft_bind:

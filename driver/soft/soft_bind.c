@@ -126,12 +126,11 @@ static void tune_lasting(int fd)
 
 	set_reuse(fd, true);
 	set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-	/* Idle: half the time, then three probes; bytes under way: the user timeout. */
+	/* Idle: half the time, then three probes; bytes under way are soft_guard's. */
 	set(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
 	set(fd, IPPROTO_TCP, TCP_KEEPIDLE, dead_s / 2);
 	set(fd, IPPROTO_TCP, TCP_KEEPINTVL, dead_s / 6);
 	set(fd, IPPROTO_TCP, TCP_KEEPCNT, 3);
-	set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, dead_s * 1000);
 }
 
 void soft_bind_tune_accepted(int fd, const struct soft_bind_opts *opts, bool same_host)

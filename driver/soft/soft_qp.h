@@ -16,6 +16,7 @@
 #include "driver/soft/soft.h"
 #include "driver/soft/soft_cq.h"
 #include "driver/soft/soft_dev.h"
+#include "driver/soft/soft_guard.h"
 #include "driver/soft/soft_loop.h"
 #include "driver/soft/soft_mr.h"
 #include "driver/soft/soft_pset.h"
@@ -102,6 +103,7 @@ struct soft_qp {
 	iw_thread_id settler;
 	struct iw_cond over; /* live ended */
 	struct soft_timer close_timer;
+	struct soft_guard guard;
 
 	struct soft_sq sq;
 	struct soft_tx tx;

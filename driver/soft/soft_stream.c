@@ -333,6 +333,7 @@ static void end_stream(struct soft_qp *qp)
 			rdmap_term_text(why.terminate.code));
 	flush_all(qp, &why);
 	soft_timer_stop(&qp->close_timer);
+	soft_guard_stop(qp);
 	if (why.has_event)
 		soft_async_post(qp->ctx, why.event, &qp->ibv);
 	if (qp->srq)

@@ -290,6 +290,8 @@ void soft_tx_run(struct soft_qp *qp)
 	iw_assert_held(&qp->sq.lock);
 	if (!may_run(qp))
 		return;
+	if (!soft_tx_is_idle(qp))
+		soft_guard_start(qp);
 	if (!qp->tx.rest || send_rest(qp)) {
 		batch = soft_tx_is_idle(qp) ? NULL : soft_batch_get();
 		if (batch)
