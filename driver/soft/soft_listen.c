@@ -19,8 +19,8 @@
 
 #include "base/clock.h"
 #include "driver/soft/soft_conn.h"
-#include "driver/soft/soft_share.h"
 #include "driver/soft/soft_limit.h"
+#include "driver/soft/soft_share.h"
 #include "driver/soft/soft_turn.h"
 
 #define ACCEPT_BUDGET 16
