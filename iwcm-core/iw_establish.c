@@ -48,10 +48,9 @@ static bool made_or_given_up(struct iw_id *id)
 
 void iw_establish_failed(struct iw_id *id, struct iw_delivery *d, int status)
 {
-	d->ev = (struct iw_cm_event){ .type = IW_CM_EVENT_CONNECT_REPLY, .status = status };
-	d->step = (struct iw_step){ .qp_err = true, .end_request = true, .deliver = true };
-	id->ended = true;
-	iw_state_set(id, IW_CM_IDLE);
+	id->completing = true;
+	d->ev.status = status;
+	d->step = (struct iw_step){ .complete = true };
 }
 
 /* The QP first: the peer may send as soon as it hears of us. */
@@ -73,19 +72,46 @@ static int complete(struct iw_id *id)
 	return wanted ? ops->establish(&id->pub, id->pub.drv) : -ECONNABORTED;
 }
 
-/* CONN_SENT -> ESTABLISHED or IDLE. Blocks as the driver does. */
+static bool is_dying(struct iw_id *id)
+{
+	bool dying;
+
+	iw_lock(&id->lock);
+	dying = id->dying;
+	iw_unlock(&id->lock);
+	return dying;
+}
+
+/* CONN_SENT -> IDLE: the response is refused, and @d is what the client hears. */
+static void give_up(struct iw_id *id, struct iw_delivery *d, int status)
+{
+	iw_assert_held(&id->lock);
+	d->ev = (struct iw_cm_event){ .type = IW_CM_EVENT_CONNECT_REPLY, .status = status };
+	d->step.deliver = true;
+	id->ended = true;
+	iw_state_set(id, IW_CM_IDLE);
+}
+
+/*
+ * CONN_SENT -> ESTABLISHED or IDLE. Blocks as the driver does. What fails is
+ * refused before IDLE lets the client begin anew: the refusal would hit that.
+ */
 void iw_establish_carry_out(struct iw_id *id, struct iw_delivery *d)
 {
-	int rc = complete(id);
+	int rc = d->ev.status ? d->ev.status : complete(id);
 
+	if (rc && !is_dying(id)) {
+		iw_info("id %p: the connection cannot be completed: error %d", (void *)id, rc);
+		iw_qp_end(id, IW_QP_ERR);
+		reject(id);
+	}
 	iw_lock(&id->lock);
 	id->completing = false;
 	d->step = (struct iw_step){ 0 };
 	if (id->state != IW_CM_CONN_SENT) {
 		/* The id is being destroyed: nobody wants to know. */
 	} else if (rc) {
-		iw_info("id %p: the connection cannot be completed: error %d", (void *)id, rc);
-		iw_establish_failed(id, d, rc);
+		give_up(id, d, rc);
 	} else {
 		d->ev.type = IW_CM_EVENT_CONNECT_REPLY;
 		d->step.deliver = true;

@@ -15,15 +15,16 @@ void iw_establish_made(struct iw_id *id);
 bool iw_establish_open(const struct iw_id *id);
 
 /*
- * CONN_SENT -> IDLE in the drain, under the id's lock: @d becomes the failed
- * CONNECT_REPLY, and its steps refuse the peer's response.
+ * In CONN_SENT, in the drain, under the id's lock: the attempt fails. carry_out
+ * below refuses the peer's response and makes @d the failed CONNECT_REPLY.
  */
 void iw_establish_failed(struct iw_id *id, struct iw_delivery *d, int status);
 
 /*
- * Completes the connection that @d, a response, is for: moves the QP to RTS,
- * calls the driver's establish and makes @d the CONNECT_REPLY, whose steps are
- * left to the caller. In the drain, without the lock; blocks as the driver does.
+ * Completes the connection that @d, a response, is for (or ends an attempt that
+ * failed): moves the QP to RTS, calls the driver's establish and makes @d the
+ * CONNECT_REPLY, whose steps are left to the caller. In the drain, without the
+ * lock; blocks as the driver does.
  */
 void iw_establish_carry_out(struct iw_id *id, struct iw_delivery *d);
 

@@ -182,6 +182,29 @@ Test(iw_establish, response__order_of_a_failure)
 	finish(&stage, qp);
 }
 
+static int began; /* what connect returned inside the driver's reject */
+
+static void connect_again(struct iw_cm_id *id, int arg)
+{
+	began = iw_cm_connect(id, &no_param);
+}
+
+/* Else the refusal of the old attempt would reach the new one. */
+Test(iw_establish, response__is_refused_before_the_client_may_begin_anew)
+{
+	for (int failed = 0; failed < 2; failed++) {
+		struct fake_qp *qp;
+		struct stage stage = ib_qp(S_CONN_SENT, &qp);
+
+		fake.fail[F_ESTABLISH] = -EIO;
+		fake.hook[F_REJECT] = connect_again;
+		fake_post(stage.c->id, IW_CM_EVENT_CONNECT_RESPONSE, failed ? -EIO : 0);
+		cr_assert_eq(began, -EINVAL);
+		check_failed(stage.c, -EIO);
+		finish(&stage, qp);
+	}
+}
+
 Test(iw_establish, response__in_error_or_malformed_fails_the_attempt)
 {
 	struct iw_cm_event bad = { .type = IW_CM_EVENT_CONNECT_RESPONSE,
