@@ -14,24 +14,35 @@
 /* The client has it: nobody has destroyed it. */
 static bool is_ours(const struct w_id *wid)
 {
-	return wid->used && !wid->returned && !wid->doomed && (wid->handed || !wid->child);
+	return wid->used && !wid->returned && !wid->doomed && !wid->lost &&
+	       (wid->handed || !wid->child);
 }
 
 /* --------------------------------------------------------------- at quiescence */
 
 IL_UNWATCHED static bool is_drained(void *arg)
 {
-	const struct iw_id *id = arg;
+	const struct w_id *wid = arg;
+	const struct iw_id *id = iw_id_of(wid->id);
 
-	return TAILQ_EMPTY(&id->queue) && !id->draining;
+	return wid->doomed || (TAILQ_EMPTY(&id->queue) && !id->draining);
 }
 
-/* An event that nobody will drain is a deadlock here. */
-static void wait_drained(struct w_id *wid)
+/* An event that nobody will drain is a deadlock here. False: a handler has ended the id. */
+static bool wait_drained(struct w_id *wid)
 {
-	struct iw_id *id = iw_id_of(wid->id);
+	il_wait("what was posted is drained", &iw_id_of(wid->id)->lock, is_drained, wid);
+	return !wid->doomed;
+}
 
-	il_wait("what was posted is drained", &id->lock, is_drained, id);
+/* Of the first attempt: what was given up before it began was refused. */
+static void check_cancelled(struct w_id *wid)
+{
+	bool open = wid->link == L_TRYING || wid->link == L_ACCEPTED;
+
+	il_check(!open || wid->calls > 1 || !wid->given_up || wid->cancelled || wid->uncancelled ||
+			 w.spec->transport == IW_CM_DATAGRAM,
+		 "%s: a disconnect returned 0, and the driver has not heard of it", wid->name);
 }
 
 /* What the device owes, in the order in which one thing makes it owe the next. */
@@ -92,12 +103,23 @@ static void check_credits(struct w_id *wid)
 	il_check(n == 2, "%s: %u of 2 credits are left", wid->name, n);
 }
 
+static bool is_gone(void *arg)
+{
+	const struct w_id *wid = arg;
+
+	return wid->gone;
+}
+
 static void end(struct w_id *wid)
 {
-	if (!is_ours(wid))
+	if (!wid->used)
 		return;
-	wait_drained(wid);
+	if (!is_ours(wid) || !wait_drained(wid)) {
+		il_wait("who destroys it is through", wid, is_gone, wid);
+		return;
+	}
 	if (!w.spec->loose) {
+		check_cancelled(wid);
 		give(wid);
 		check_told(wid);
 	}

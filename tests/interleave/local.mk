@@ -43,9 +43,18 @@ tests_interleave_interleave_DEPENDENCIES = $(il_parts)
 CLEANFILES += tests/interleave/core.o
 EXTRA_DIST += tests/interleave/collect.sh tests/interleave/divert.h
 
+# How one file of the core is compiled and the checker linked, for mutants.
+il_env = srcdir=$(srcdir) builddir=. \
+	IL_COMPILE="$(CC)" \
+	IL_COMPILE_FLAGS="$(DEFS) $(DEFAULT_INCLUDES) $(INCLUDES) \
+		$(tests_interleave_libcore_a_CPPFLAGS) $(CPPFLAGS) \
+		$(tests_interleave_libcore_a_CFLAGS) $(CFLAGS)" \
+	IL_LINK="$(CC) $(AM_CFLAGS) $(CFLAGS) $(AM_LDFLAGS) $(LDFLAGS) $(LIBS)"
+
+# ILFLAGS=--quick (CI) or --deep.
 .PHONY: check-interleavings
 check-interleavings: tests/interleave/interleave
-	srcdir=$(srcdir) builddir=. $(SHELL) $(srcdir)/tests/check_interleavings.sh
+	$(il_env) $(SHELL) $(srcdir)/tests/check_interleavings.sh $(ILFLAGS)
 
 # The explorer itself.
 tests_interleave_libtoys_a_SOURCES = tests/interleave/toys.c tests/interleave/toys.h

@@ -43,7 +43,8 @@ static const struct il_limits limits[NFORMS][ACTORS_MAX + 1] = {
 
 struct options {
 	enum form form;
-	bool list, verbose, first; /* @first: ends with the first violation */
+	bool list, verbose;
+	bool hunt; /* ends with the first violation, and looks where one is likely first */
 	const char *match, *seed;
 	unsigned int part, parts;
 	unsigned int actors; /* 0: any number */
@@ -57,12 +58,13 @@ struct totals {
 
 static struct totals totals, states[S_N];
 static char self[256];
+static bool hunting;
 
 static void usage(void)
 {
 	fprintf(stderr,
 		"usage: %s [--quick | --deep] [--part I/N] [--actors N] [--scenario NAME]\n"
-		"       [--first] [--list] [--verbose] [--seed NAME:SEED]\n"
+		"       [--hunt] [--list] [--verbose] [--seed NAME:SEED]\n"
 		"NAME may be the beginning of names.\n",
 		self);
 	exit(2);
@@ -91,7 +93,7 @@ static void add_up(struct totals *t, const struct il_spec *spec, const struct il
 
 static void report(const struct il_spec *spec, const struct il_result *r)
 {
-	if (r->cut)
+	if (r->cut && !hunting)
 		printf("# %s: cut off after %lu schedules\n", spec->name, r->schedules);
 	if (!r->violated || totals.violations > REPORTS_MAX)
 		return;
@@ -99,18 +101,15 @@ static void report(const struct il_spec *spec, const struct il_result *r)
 	printf("#   replay: %s --seed '%s:%s'\n", self, spec->name, r->seed);
 }
 
-static bool run_one(const struct il_spec *spec, const struct options *o)
+static bool run_one(const struct il_spec *spec, const struct il_limits *limit, bool verbose)
 {
 	struct il_scenario scenario = scenario_of(spec);
 	static struct il_result result;
 	clock_t before = clock();
-	struct il_limits limit;
 	int rc;
 
 	memset(&result, 0, sizeof(result));
-	limit = limits[o->form][il_nactors(spec)];
-	limit.steps = STEPS_MAX;
-	rc = il_explore(&scenario, &limit, &result);
+	rc = il_explore(&scenario, limit, &result);
 	if (rc) {
 		fprintf(stderr, "%s: %s\n", spec->name, strerror(-rc));
 		exit(99);
@@ -118,7 +117,7 @@ static bool run_one(const struct il_spec *spec, const struct options *o)
 	add_up(&totals, spec, &result);
 	add_up(&states[spec->start], spec, &result);
 	report(spec, &result);
-	if (o->verbose)
+	if (verbose)
 		printf("# %s: %lu schedules, %lu pruned, %lu steps, %.3f s\n", spec->name,
 		       result.schedules, result.pruned, result.steps,
 		       (double)(clock() - before) / CLOCKS_PER_SEC);
@@ -156,21 +155,58 @@ static void print_totals(void)
 		printf("# most %lu in %s\n", totals.most, totals.most_name);
 }
 
+static void run_each(const struct il_spec *specs, unsigned int n, const struct options *o)
+{
+	struct il_limits limit;
+
+	for (unsigned int i = 0; i < n; i++) {
+		if (!is_meant(&specs[i], i, o))
+			continue;
+		limit = limits[o->form][il_nactors(&specs[i])];
+		limit.steps = STEPS_MAX;
+		run_one(&specs[i], &limit, o->verbose);
+	}
+}
+
+/*
+ * Until the first violation: all pairs, by few preemptions and briefly at first,
+ * in an order in which neighbours have little in common.
+ */
+static void hunt(const struct il_spec *specs, unsigned int n, const struct options *o)
+{
+	static const struct il_limits rounds[] = { { .preemptions = 1, .schedules = 300 },
+						   { .preemptions = 2, .schedules = 3000 },
+						   { .preemptions = 3, .schedules = 30000 } };
+	const unsigned long stride = 7919; /* a prime that divides no number of scenarios */
+
+	for (unsigned int round = 0; round < 3; round++)
+		for (unsigned int i = 0; i < n; i++) {
+			const struct il_spec *spec = &specs[i * stride % n];
+			struct il_limits limit = rounds[round];
+
+			limit.steps = STEPS_MAX;
+			if (spec->nacts == 2 && is_meant(spec, i, o) &&
+			    run_one(spec, &limit, o->verbose))
+				return;
+		}
+}
+
 static int run_all(const struct options *o)
 {
 	unsigned int n;
 	const struct il_spec *specs = il_specs(&n);
 
-	for (unsigned int i = 0; i < n; i++) {
-		if (!is_meant(&specs[i], i, o))
-			continue;
-		if (o->list)
-			puts(specs[i].name);
-		else if (run_one(&specs[i], o) && o->first)
-			break;
-	}
-	if (o->list)
+	if (o->list) {
+		for (unsigned int i = 0; i < n; i++)
+			if (is_meant(&specs[i], i, o))
+				puts(specs[i].name);
 		return 0;
+	}
+	hunting = o->hunt;
+	if (o->hunt)
+		hunt(specs, n, o);
+	else
+		run_each(specs, n, o);
 	print_totals();
 	if (!totals.scenarios) {
 		fprintf(stderr, "no such scenario\n");
@@ -225,8 +261,8 @@ static void parse(char **argv, struct options *o)
 			o->form = DEEP;
 		else if (!strcmp(argv[i], "--list"))
 			o->list = true;
-		else if (!strcmp(argv[i], "--first"))
-			o->first = true;
+		else if (!strcmp(argv[i], "--hunt"))
+			o->hunt = true;
 		else if (!strcmp(argv[i], "--verbose"))
 			o->verbose = true;
 		else if (!strcmp(argv[i], "--scenario"))

@@ -343,7 +343,7 @@ static bool is_handed(void *arg)
 
 static bool is_moving(void *arg)
 {
-	return the_id->moving;
+	return the_id->migrations;
 }
 
 static bool is_gone(void *arg)

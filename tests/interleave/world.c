@@ -204,8 +204,8 @@ static int cancel(struct w_id *wid)
 {
 	int rc = may_fail("nothing to cancel", -EINVAL);
 
-	if (!rc)
-		wid->cancelled = true;
+	wid->cancelled |= !rc;
+	wid->uncancelled |= rc && !wid->in_attempt;
 	return rc;
 }
 
@@ -313,6 +313,7 @@ static int w_op_migrate(struct iw_cm_id *id, void *drv, void *source)
 	il_check(!wid->inside, "%s: migrate while the handler runs", wid->name);
 	il_check(!wid->moving, "%s: two migrations at once", wid->name);
 	wid->moving = true;
+	wid->migrations++;
 	op_end(wid, "migrate returns");
 	rc = may_fail("migrate fails", -EIO);
 	if (rc)

@@ -70,6 +70,7 @@ struct w_id {
 	enum w_link link;
 	bool posting;	    /* the outcome of the attempt was posted */
 	bool in_attempt;    /* its connect or accept runs */
+	bool uncancelled;   /* its disconnect refused to, after connect or accept returned */
 	bool cancelled;	    /* its disconnect said that it would cancel */
 	bool resolving;	    /* ADDR is owed */
 	bool joined;	    /* MULTICAST may be posted */
@@ -80,6 +81,7 @@ struct w_id {
 	unsigned int gone, put;
 	unsigned int said; /* events posted, in the order of the lock */
 	unsigned int decided;
+	unsigned int migrations;
 	unsigned int calls; /* connect and accept */
 	unsigned int ups;   /* establish */
 	unsigned int aborts;
@@ -87,6 +89,7 @@ struct w_id {
 	/* The client's. */
 	unsigned int inside;   /* handlers that run */
 	unsigned int heard;    /* @said of the last event */
+	unsigned int begun;    /* connect and accept called */
 	unsigned int outcomes; /* of attempts, told */
 	unsigned int made;     /* connections told */
 	unsigned int closes;
@@ -94,6 +97,7 @@ struct w_id {
 	bool handed;	       /* child: its request handler has begun */
 	bool requested;	       /* child: its request handler has returned */
 	bool doomed;	       /* by the handler: no other event */
+	bool lost;	       /* destroy: somebody else was first */
 	bool returned;	       /* destroy has */
 	bool left;	       /* the group: no event of it */
 	bool acted;	       /* the handler has done what the scenario wants */
@@ -103,6 +107,7 @@ struct w_id {
 	unsigned int attempts;	/* connect or accept: 0 */
 	unsigned int refused;	/* reject: 0 */
 	unsigned int completed; /* establish: 0 */
+	unsigned int given_up;	/* disconnect: 0 */
 };
 
 struct il_spec; /* scenarios.h */

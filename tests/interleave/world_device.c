@@ -194,6 +194,9 @@ void w_request(struct w_id *listener, struct w_id *child)
 
 void w_raw(struct w_id *wid, const struct iw_cm_event *evs, unsigned int n)
 {
+	il_point("the device errs", wid);
+	tell_qp(wid, IW_QP_RTS);
+	tell_qp(wid, IW_QP_ERR);
 	for (unsigned int i = 0; i < n; i++)
 		iw_cm_post(wid->id, &evs[i]);
 }
