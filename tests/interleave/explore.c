@@ -94,7 +94,9 @@ static bool comes_after(const struct il_actor *actor, const struct node *node)
 
 /*
  * What came since node @at and need not come after its step, and then the next
- * operation of @actor: who of them all can begin, if the step is left out?
+ * operation of @actor: who of them all can begin, if the step is left out? None
+ * if the actor stood before this operation already and it could not be done: its
+ * object is as it was, for what changed it since comes after the step.
  */
 static uint32_t initials(const struct il_actor *actor, int at)
 {
@@ -115,8 +117,11 @@ static uint32_t initials(const struct il_actor *actor, int at)
 		first[who] = later->index;
 		seen |= bit(who);
 	}
-	if (!(seen & bit(slot)) && is_free(&actor->clock, first, seen))
+	if (!(seen & bit(slot)) && is_free(&actor->clock, first, seen)) {
+		if (!(node->ready & bit(slot)))
+			return 0;
 		set |= bit(slot);
+	}
 	return set & node->ready;
 }
 
@@ -126,9 +131,7 @@ static void try_before(int slot, int at)
 	struct node *node = &search.nodes[at];
 	uint32_t set = initials(&il_run.actors[slot], at);
 
-	if (!set)
-		node->todo |= node->ready;
-	else if (!(set & (node->todo | node->sleep)))
+	if (set && !(set & (node->todo | node->sleep)))
 		node->todo |= set & bit(slot) ? bit(slot) : bit(lowest(set));
 }
 
