@@ -6,8 +6,10 @@ tests_netfault_peer_SOURCES = tests/netfault/peer.c tests/netfault/flow.c tests/
 tests_netfault_peer_CFLAGS = $(AM_CFLAGS) $(VERBS_CFLAGS)
 tests_netfault_peer_LDADD = librdmacm.la $(VERBS_LIBS)
 
+VM_CASES += tests/vm/guest/netfault.sh
 EXTRA_DIST += tests/netfault/lib.sh tests/netfault/netfault.sh
 .PHONY: check-net
+check-vm: tests/netfault/peer
 check-net: librdmacm.la tests/netfault/peer
 	bash $(top_srcdir)/tests/netfault/netfault.sh -b .
 
