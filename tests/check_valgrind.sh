@@ -98,11 +98,11 @@ session() {
 		echo "ok - $name # SKIP no ${near[0]}"
 		return
 	}
-	limit=60
+	limit=180
 	memcheck "$out/$name.server" tools/iwshim run --soft -- "${near[@]/PORT/$port}" \
 		>"$out/$name.server.out" 2>&1 &
 	server=$!
-	for ((i = 0; i < 200; i++)); do
+	for ((i = 0; i < 1200; i++)); do
 		is_listening "$port" && break
 		kill -0 $server 2>/dev/null || break
 		sleep 0.1
