@@ -11,7 +11,7 @@ tests_soak_soak_CFLAGS = $(AM_CFLAGS) $(VERBS_CFLAGS)
 tests_soak_soak_LDADD = librdmacm.la $(VERBS_LIBS)
 
 check_PROGRAMS += tests/soak/many
-tests_soak_many_SOURCES = tests/soak/many.c
+tests_soak_many_SOURCES = tests/soak/many.c tests/soak/many.h tests/soak/many_side.c
 tests_soak_many_CFLAGS = $(AM_CFLAGS) $(VERBS_CFLAGS)
 tests_soak_many_LDADD = librdmacm.la $(VERBS_LIBS)
 

@@ -203,10 +203,11 @@ static void send_data(struct flow *f)
 				 .len = random_below(&f->dice, CHUNK + 1),
 				 .seq = f->sent };
 	fill(d->bytes, d->head.len, key_of(f, f->side, f->sent));
-	post(f, &wr, d, (uint32_t)sizeof(d->head) + d->head.len);
-	f->sent++;
+	/* Before it goes: a kill may come at any time. */
 	atomic_add(&book_of(f)->sent[f->side], 1);
 	atomic_add(&book_of(f)->bytes[f->side], d->head.len);
+	post(f, &wr, d, (uint32_t)sizeof(d->head) + d->head.len);
+	f->sent++;
 	progress(f, "answers to its messages");
 }
 
