@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 int iw_fault_armed;
-void (*iw_fault_hook)(unsigned long nth, bool fails);
+bool (*iw_fault_hook)(unsigned long nth, bool fails);
 static unsigned int fault_kinds;
 static unsigned long fault_nth, fault_count;
 
@@ -18,9 +18,7 @@ bool iw_fault_hit(enum iw_fault_kind kind)
 		return false;
 	nth = __atomic_add_fetch(&fault_count, 1, __ATOMIC_RELAXED);
 	fails = nth == __atomic_load_n(&fault_nth, __ATOMIC_RELAXED);
-	if (iw_fault_hook)
-		iw_fault_hook(nth, fails);
-	return fails;
+	return iw_fault_hook ? iw_fault_hook(nth, fails) : fails;
 }
 
 void iw_fault_arm(unsigned int kinds, unsigned long nth)

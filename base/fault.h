@@ -19,8 +19,12 @@ enum iw_fault_kind {
 };
 
 extern int iw_fault_armed;
-/* For tests: hears of each site that is passed, armed, the @nth; @fails: this is it. */
-extern void (*iw_fault_hook)(unsigned long nth, bool fails);
+/*
+ * For tests: hears of each site that is passed, armed, the @nth; @fails: this is
+ * the one that was armed. Returns whether it fails, so that a test can have more
+ * than one failure.
+ */
+extern bool (*iw_fault_hook)(unsigned long nth, bool fails);
 
 bool iw_fault_hit(enum iw_fault_kind kind);
 

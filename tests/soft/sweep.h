@@ -12,9 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* All that is due comes within this, or it is lost; the slowest retry included. */
-#define SWEEP_WAIT_MS 8000
 #define SWEEP_BUFFER (160u << 10)
+
+/* All that is due comes within this, or it is lost; the slowest retry included. */
+extern int sweep_wait_ms;
 
 /* One end of a connection and its memory. */
 struct sweep_end {
@@ -30,6 +31,11 @@ struct sweep_end {
 struct sweep {
 	struct sweep_end client, server;
 	struct rdma_cm_id *listener;
+	struct rdma_event_channel *spare; /* to migrate to */
+	uint16_t port;			  /* of the listener */
+	bool six, wildcard;		  /* set before it listens */
+	int peer;			  /* a socket to the process of the other end, or 0 */
+	bool told;			  /* it is in a session */
 	/* Where the session failed and how; NULL: it did not. */
 	const char *step;
 	int err;
@@ -40,9 +46,25 @@ struct sweep {
 struct sweep_kind {
 	const char *name;
 	int (*run)(struct sweep *s); /* 0, or -1 with step and err */
+	bool apart;		     /* the other end is another process's */
 };
 /* NULL behind the last name. */
 extern const struct sweep_kind sweep_kinds[];
+int sweep_run_migrate(struct sweep *s);
+int sweep_run_cancel(struct sweep *s);
+int sweep_run_nobody(struct sweep *s);
+int sweep_run_refused(struct sweep *s);
+int sweep_run_passive(struct sweep *s);
+int sweep_run_active(struct sweep *s);
+
+/*
+ * The other end of sessions that are one process's: forks it, before anything of
+ * RDMA is in use. It serves one session after the other until its socket closes,
+ * and knows no failures. Returns the socket, or -1.
+ */
+int sweep_peer_start(void);
+/* The session is over for the other end, too; false: it waits in vain. */
+bool sweep_peer_is_done(int peer);
 
 /* Both ends connected; one message on them. 0, or -1 with step and err. */
 int sweep_connect(struct sweep *s);
