@@ -250,6 +250,8 @@ int soft_pset_want_write(struct soft_pset *set, struct soft_watch *watch, bool w
 {
 	(void)set;
 	(void)watch;
+	if (iw_fault(IW_FAULT_SYSCALL))
+		return -ENOMEM;
 	fake.wants_write = want;
 	return 0;
 }

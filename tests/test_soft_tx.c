@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "driver/soft/crc32c.h"
+#include "driver/soft/soft_tx_batch.h"
 #include "driver/soft/wire.h"
 #include "soft_qp_fake.h"
 
@@ -218,6 +219,32 @@ static void slow_peer(size_t len, size_t step)
 Test(tx, full_socket__goes_on_where_it_stopped)
 {
 	slow_peer(1 << 20, 10007);
+}
+
+/* It used to wait for ever. */
+Test(tx, full_socket__that_cannot_be_watched_ends_the_stream)
+{
+	size_t len = 3 << 20;
+	uint8_t *data = calloc(1, len);
+	unsigned long n, passed, ended = 0;
+
+	cr_assert_not_null(soft_batch_get()); /* its sites come once */
+	for (n = 1;; n++) {
+		cr_assert_eq(fake_attach(digest, SOCK_STREAM), 0);
+		iw_fault_arm(IW_FAULT_SYSCALL, n);
+		for (unsigned int i = 0; i < 4; i++)
+			fake_post(IBV_WR_SEND, data, (uint32_t)len, SIGNALED);
+		passed = iw_fault_passed();
+		iw_fault_arm(0, 0);
+		cr_assert(fake.wants_write || soft_qp_is_failing(fake.qp), "site %lu", n);
+		ended += soft_qp_is_failing(fake.qp);
+		if (passed < n)
+			break;
+		fake_teardown();
+		fake_setup(64);
+	}
+	cr_assert_gt(ended, 0);
+	free(data);
 }
 
 Test(tx, full_socket__large_steps)

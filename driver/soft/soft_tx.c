@@ -101,11 +101,16 @@ static void memory_gone(struct soft_qp *qp)
 static void wait_for_room(struct soft_qp *qp)
 {
 	struct soft_tx *tx = &qp->tx;
+	int rc;
 
 	__atomic_store_n(&tx->want_write, true, __ATOMIC_RELAXED);
 	if (tx->watching)
 		return;
-	if (soft_pset_want_write(qp->pset, &qp->watch, true) == 0)
+	/* Who sleeps would never hear that there is room again. */
+	rc = soft_pset_want_write(qp->pset, &qp->watch, true);
+	if (rc)
+		stream_lost(qp, rc);
+	else
 		tx->watching = true;
 }
 
