@@ -127,15 +127,23 @@ static void end(struct w_id *wid)
 	w_destroy(wid);
 }
 
+static void wait_if_ours(struct w_id *wid)
+{
+	il_point("all actors have ended", wid);
+	if (is_ours(wid))
+		wait_drained(wid);
+}
+
 void w_settle(void)
 {
 	struct w_id *listener = w.listener ? w.listener : w.target;
 
+	/* What waits on the listener becomes a child first; a thread of the core may be at it. */
+	wait_if_ours(listener);
+	for (struct w_id *wid = w.ids; wid < w.ids + W_IDS; wid++)
+		wait_if_ours(wid);
 	w.calm = true;
 	w.target->acted = true;
-	/* What waits on the listener becomes a child first. */
-	if (is_ours(listener))
-		wait_drained(listener);
 	for (struct w_id *wid = w.ids; wid < w.ids + W_IDS; wid++)
 		if (wid != listener)
 			end(wid);

@@ -77,7 +77,7 @@ struct actor {
 };
 
 /* Those of the scenario, and the one that the start state keeps running, if it does. */
-static struct actor actors[IL_ACTS_MAX], running;
+static IL_STATE struct actor actors[IL_ACTS_MAX], running;
 
 bool il_act_is_driver(enum il_act act)
 {

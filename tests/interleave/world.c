@@ -13,7 +13,7 @@
 
 #define BIT(n) (1u << (n))
 
-struct world w;
+IL_STATE struct world w;
 
 struct w_id *w_find(struct iw_cm_id *id)
 {
