@@ -11,6 +11,22 @@
 #include "base/fault.h"
 
 #ifdef IW_DEBUG
+void (*iw_lock_hook)(enum iw_lock_step step, const struct iw_lock *lock);
+
+static void tell_hook(enum iw_lock_step step, const struct iw_lock *lock)
+{
+	void (*hook)(enum iw_lock_step, const struct iw_lock *) =
+		__atomic_load_n(&iw_lock_hook, __ATOMIC_RELAXED);
+
+	if (hook)
+		hook(step, lock);
+}
+
+static void tell_wait(const struct iw_lock *lock)
+{
+	tell_hook(IW_LOCK_WAITING, lock);
+}
+
 static void lock_taken(struct iw_lock *lock)
 {
 	__atomic_store_n(&lock->owner, pthread_self(), __ATOMIC_RELAXED);
@@ -24,14 +40,17 @@ static void lock_left(struct iw_lock *lock)
 
 void iw_lock(struct iw_lock *lock)
 {
+	tell_hook(IW_LOCK_WANTED, lock);
 	pthread_mutex_lock(&lock->mutex);
 	lock_taken(lock);
+	tell_hook(IW_LOCK_TAKEN, lock);
 }
 
 void iw_unlock(struct iw_lock *lock)
 {
 	lock_left(lock);
 	pthread_mutex_unlock(&lock->mutex);
+	tell_hook(IW_LOCK_LEFT, lock);
 }
 
 bool iw_trylock(struct iw_lock *lock)
@@ -64,6 +83,10 @@ static void lock_taken(struct iw_lock *lock)
 static void lock_left(struct iw_lock *lock)
 {
 }
+
+static void tell_wait(const struct iw_lock *lock)
+{
+}
 #endif
 
 void iw_lock_init(struct iw_lock *lock)
@@ -94,9 +117,11 @@ void iw_cond_fini(struct iw_cond *cond)
 
 void iw_cond_wait(struct iw_cond *cond, struct iw_lock *lock)
 {
+	tell_wait(lock);
 	lock_left(lock);
 	pthread_cond_wait(&cond->cond, &lock->mutex);
 	lock_taken(lock);
+	tell_wait(lock);
 }
 
 bool iw_cond_wait_ms(struct iw_cond *cond, struct iw_lock *lock, unsigned int ms)
@@ -111,9 +136,11 @@ bool iw_cond_wait_ms(struct iw_cond *cond, struct iw_lock *lock, unsigned int ms
 		until.tv_sec++;
 		until.tv_nsec -= 1000000000;
 	}
+	tell_wait(lock);
 	lock_left(lock);
 	rc = pthread_cond_timedwait(&cond->cond, &lock->mutex, &until);
 	lock_taken(lock);
+	tell_wait(lock);
 	return rc != ETIMEDOUT;
 }
 

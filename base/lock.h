@@ -64,6 +64,15 @@ bool iw_trylock(struct iw_lock *lock);
 bool iw_lock_is_mine(const struct iw_lock *lock);
 void iw_assert_held_at(const struct iw_lock *lock, const char *where);
 #define iw_assert_held(lock) iw_assert_held_at(lock, __func__)
+
+/* Where a thread can lose the processor: NULL, or a test that makes it lose it there. */
+enum iw_lock_step {
+	IW_LOCK_WANTED, /* before it is taken */
+	IW_LOCK_TAKEN,	/* it is held */
+	IW_LOCK_LEFT,	/* it was released just now */
+	IW_LOCK_WAITING /* before and after a wait for a condition, with the lock */
+};
+extern void (*iw_lock_hook)(enum iw_lock_step step, const struct iw_lock *lock);
 #else
 static inline void iw_lock(struct iw_lock *lock)
 {
