@@ -92,6 +92,7 @@ int shim_channel_new(struct shim_channel **channel)
 	c->generation = shim_generation();
 	iw_lock_init(&c->lock);
 	TAILQ_INIT(&c->queue);
+	TAILQ_INIT(&c->aside);
 	TAILQ_INIT(&c->ids);
 	*channel = c;
 	return 0;
@@ -191,15 +192,39 @@ static void unqueue(struct shim_channel *c, struct shim_event *event)
 	TAILQ_REMOVE(&event->owner->queued, event, of_owner);
 }
 
+/* What was passed over is first again. */
+static void end_aside(struct shim_channel *c)
+{
+	struct shim_event_list rest = TAILQ_HEAD_INITIALIZER(rest);
+
+	iw_assert_held(&c->lock);
+	TAILQ_CONCAT(&rest, &c->queue, link);
+	TAILQ_CONCAT(&c->queue, &c->aside, link);
+	TAILQ_CONCAT(&c->queue, &rest, link);
+}
+
+/* The call of a synchronous id is over, or its wait: all is the program's to fetch. */
+static void put_back(struct shim_channel *c)
+{
+	iw_lock(&c->lock);
+	end_aside(c);
+	if (!TAILQ_EMPTY(&c->queue) && !c->signalled)
+		channel_signal(c);
+	iw_unlock(&c->lock);
+}
+
 void shim_channel_purge(struct shim_channel *c, struct shim_id *id,
 			const struct shim_member *member, struct shim_event_list *list)
 {
 	struct shim_event *ev, *next;
 
 	iw_lock(&c->lock);
+	end_aside(c);
 	TAILQ_FOREACH_SAFE (ev, &id->queued, of_owner, next) {
 		if (member && ev->member != member)
 			continue;
+		if (shim_is_request(ev)) /* its events stay until it is elsewhere, or gone */
+			shim_child_of(ev)->taken = true;
 		unqueue(c, ev);
 		TAILQ_INSERT_TAIL(list, ev, link);
 	}
@@ -208,12 +233,31 @@ void shim_channel_purge(struct shim_channel *c, struct shim_id *id,
 	iw_unlock(&c->lock);
 }
 
+/* The first that may be handed out; a synchronous call passes over what the program wrote. */
+static struct shim_event *first(struct shim_channel *c, bool of_call)
+{
+	struct shim_event *ev, *next;
+
+	iw_assert_held(&c->lock);
+	if (!of_call && !TAILQ_EMPTY(&c->aside))
+		end_aside(c);
+	TAILQ_FOREACH_SAFE (ev, &c->queue, link, next) {
+		if (of_call && ev->ev.event == RDMA_CM_EVENT_USER) {
+			TAILQ_REMOVE(&c->queue, ev, link);
+			TAILQ_INSERT_TAIL(&c->aside, ev, link);
+		} else if (!ev->owner->taken) {
+			return ev;
+		}
+	}
+	return NULL;
+}
+
 /*
  * Takes the first event and charges it to its owner, in one step, so that a
  * destroy sees it either queued or handed out. What stays behind is signalled:
  * this thread leaves. -ESHUTDOWN: the channel is being destroyed.
  */
-static int channel_pop(struct shim_channel *c, struct shim_event **event)
+static int channel_pop(struct shim_channel *c, bool of_call, struct shim_event **event)
 {
 	struct shim_event *ev = NULL;
 	bool ended;
@@ -221,12 +265,12 @@ static int channel_pop(struct shim_channel *c, struct shim_event **event)
 	iw_lock(&c->lock);
 	ended = shim_readers_ended(&c->readers);
 	if (!ended)
-		ev = TAILQ_FIRST(&c->queue);
+		ev = first(c, of_call);
 	if (ev) {
 		unqueue(c, ev);
 		shim_event_hand_out(ev);
 	}
-	if (TAILQ_EMPTY(&c->queue))
+	if (!first(c, of_call))
 		channel_unsignal(c);
 	else if (!c->signalled)
 		channel_signal(c);
@@ -313,6 +357,7 @@ static void leave_cancelled(void *arg)
 {
 	struct shim_channel *c = arg;
 
+	put_back(c);
 	shim_readers_leave(&c->readers, false);
 }
 
@@ -326,13 +371,13 @@ static int channel_wait(struct shim_channel *c, int cancel, struct iw_stall *sta
 	return rc;
 }
 
-static int channel_get(struct shim_channel *c, int cancel, struct shim_event **event)
+static int channel_get(struct shim_channel *c, int cancel, bool of_call, struct shim_event **event)
 {
 	struct iw_stall stall = IW_STALL(shim_channel_tell, &c);
 	bool may_wait_first = channel_should_wait(c);
 	int rc;
 
-	while ((rc = channel_pop(c, event)) == -EAGAIN) {
+	while ((rc = channel_pop(c, of_call, event)) == -EAGAIN) {
 		if (may_wait_first) {
 			may_wait_first = false;
 			channel_learn(c, 1);
@@ -365,12 +410,15 @@ static int leave_ended(struct shim_channel *c, int cancel)
 	return shim_park(cancel);
 }
 
-int shim_channel_get(struct shim_channel *c, int cancel, struct shim_event **event)
+int shim_channel_get(struct shim_channel *c, int cancel, bool of_call, struct shim_event **event)
 {
 	int rc = -ESHUTDOWN;
 
-	if (shim_readers_enter(&c->readers))
-		rc = channel_get(c, cancel, event);
+	if (shim_readers_enter(&c->readers)) {
+		rc = channel_get(c, cancel, of_call, event);
+		if (of_call)
+			put_back(c);
+	}
 	if (rc == -ESHUTDOWN)
 		return leave_ended(c, cancel);
 	shim_readers_leave(&c->readers, !rc);

@@ -241,9 +241,9 @@ IW_EXPORT int rdma_listen(struct rdma_cm_id *id, int backlog)
 	return shim_return(rc ? rc : do_listen(priv, backlog));
 }
 
-static bool is_child(const struct shim_id *id)
+static bool is_child(struct shim_id *id)
 {
-	return id->passive && id->cm && id->device;
+	return id->passive && shim_id_cm(id) && shim_id_device(id);
 }
 
 static int accept_param(struct shim_id *id, const struct rdma_conn_param *param,
@@ -272,6 +272,7 @@ static int do_accept(struct shim_id *id, const struct rdma_conn_param *param)
 {
 	const bool wait = id->sync && !shim_is_datagram(id);
 	struct iw_cm_conn_param out = { 0 };
+	struct iw_cm_id *cm = shim_id_cm(id);
 	int rc;
 
 	if (!is_child(id) || !names_qp(id, param))
@@ -283,7 +284,7 @@ static int do_accept(struct shim_id *id, const struct rdma_conn_param *param)
 	if (rc)
 		return rc;
 	shim_flag(&id->answered, true);
-	rc = iw_cm_accept(id->cm, &out);
+	rc = iw_cm_accept(cm, &out);
 	if (rc) {
 		shim_flag(&id->answered, false);
 		shim_events_unpromise(id, 2);
@@ -313,16 +314,17 @@ static bool has_responded(struct shim_id *id)
 /* A request, or what the peer answered to one. MPA's Replies tell no reason. */
 int shim_reject(struct shim_id *id, const void *private_data, uint8_t len, uint8_t reason)
 {
+	struct iw_cm_id *cm = shim_id_cm(id);
 	int rc;
 
 	if (!is_child(id) && !has_responded(id))
 		return -EINVAL;
-	if (!id->cm)
+	if (!cm)
 		return -EINVAL;
 	rc = check_private(answer_room(id, true), private_data, len);
 	if (rc)
 		return rc;
-	return iw_cm_reject(id->cm, private_data, len, shim_is_iwarp(id) ? 0 : reason);
+	return iw_cm_reject(cm, private_data, len, shim_is_iwarp(id) ? 0 : reason);
 }
 
 IW_EXPORT int rdma_reject(struct rdma_cm_id *id, const void *private_data, uint8_t private_data_len)
@@ -348,9 +350,9 @@ static bool claim_response(struct shim_id *id)
 	return mine;
 }
 
-static int complete_response(struct shim_id *id)
+static int complete_response(struct shim_id *id, struct iw_cm_id *cm)
 {
-	int rc = iw_cm_establish(id->cm);
+	int rc = iw_cm_establish(cm);
 
 	if (rc) {
 		iw_lock(&id->lock);
@@ -366,12 +368,13 @@ static int complete_response(struct shim_id *id)
  */
 static int do_establish(struct shim_id *id)
 {
+	struct iw_cm_id *cm = shim_id_cm(id);
 	bool established;
 
-	if (id->id.qp || !id->cm)
+	if (id->id.qp || !cm)
 		return -EINVAL;
 	if (claim_response(id))
-		return complete_response(id);
+		return complete_response(id, cm);
 	iw_lock(&id->lock);
 	established = id->established && !id->passive;
 	iw_unlock(&id->lock);
@@ -390,10 +393,11 @@ IW_EXPORT int rdma_establish(struct rdma_cm_id *id)
 static int do_notify(struct shim_id *id, int event)
 {
 	enum shim_state state = shim_id_state(id);
+	struct iw_cm_id *cm = shim_id_cm(id);
 
-	if (!id->cm || (state != SHIM_CONNECT && state != SHIM_LISTEN))
+	if (!cm || (state != SHIM_CONNECT && state != SHIM_LISTEN))
 		return -EINVAL;
-	return iw_cm_notify(id->cm, event);
+	return iw_cm_notify(cm, event);
 }
 
 IW_EXPORT int rdma_notify(struct rdma_cm_id *id, enum ibv_event_type event)
@@ -422,12 +426,13 @@ static bool end_is_due(struct shim_id *id)
  */
 static int do_disconnect(struct shim_id *id)
 {
+	struct iw_cm_id *cm = shim_id_cm(id);
 	const bool sync = id->sync;
 	int rc;
 
-	if (!id->cm || !id->device)
+	if (!cm || !shim_id_device(id))
 		return -EINVAL;
-	rc = iw_cm_disconnect(id->cm, false);
+	rc = iw_cm_disconnect(cm, false);
 	if (rc == -EINVAL && id->passive)
 		return 0;
 	if (rc || !sync || !end_is_due(id))

@@ -184,8 +184,9 @@ static int get_request(struct shim_id *listener, struct rdma_cm_id **id)
 	if (rc)
 		return rc;
 	if (!shim_is_request(event)) {
-		shim_event_keep(event, listener);
-		return shim_meaning(&event->ev, RDMA_CM_EVENT_CONNECT_REQUEST);
+		rc = shim_meaning(&event->ev, RDMA_CM_EVENT_CONNECT_REQUEST);
+		shim_event_keep(event, listener); /* another thread's to acknowledge from here on */
+		return rc;
 	}
 	child = event->ev.id;
 	shim_event_keep(event, shim_child_of(event));

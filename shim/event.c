@@ -148,28 +148,55 @@ void shim_event_hand_out(struct shim_event *event)
 
 	iw_lock(&owner->lock);
 	event->magic = SHIM_EVENT_MAGIC;
+	event->left_behind = false;
+	event->of_sync = owner->sync;
 	TAILQ_INSERT_TAIL(&owner->unacked, event, link);
 	if (event->ev.event == RDMA_CM_EVENT_DISCONNECTED)
 		shim_flag(&owner->closed, true);
 	iw_unlock(&owner->lock);
 }
 
-void shim_event_keep(struct shim_event *event, struct shim_id *id)
+static void unkeep(struct shim_id *id)
 {
-	shim_event_unkeep(id);
-	event->keeper = id;
-	id->kept = event;
-	id->id.event = &event->ev;
-}
-
-void shim_event_unkeep(struct shim_id *id)
-{
+	iw_assert_held(&id->lock);
 	if (!id->kept)
 		return;
 	if (id->id.event == &id->kept->ev) /* the program may have taken it away */
 		id->id.event = NULL;
 	id->kept->keeper = NULL;
 	id->kept = NULL;
+}
+
+void shim_event_unkeep(struct shim_id *id)
+{
+	iw_lock(&id->lock);
+	unkeep(id);
+	iw_unlock(&id->lock);
+}
+
+void shim_event_keep(struct shim_event *event, struct shim_id *id)
+{
+	iw_lock(&id->lock);
+	unkeep(id);
+	event->keeper = id;
+	id->kept = event;
+	id->id.event = &event->ev;
+	iw_unlock(&id->lock);
+}
+
+/* Of two threads in rdma_get_request(3) on one listener one finds it. */
+void shim_event_ack_kept(struct shim_id *id)
+{
+	struct rdma_cm_event *ev;
+
+	iw_lock(&id->lock);
+	ev = id->id.event;
+	id->id.event = NULL;
+	if (ev)
+		unkeep(id);
+	iw_unlock(&id->lock);
+	if (ev)
+		shim_event_ack(shim_event_of(ev));
 }
 
 int shim_event_ack(struct shim_event *event)
@@ -186,7 +213,7 @@ int shim_event_ack(struct shim_event *event)
 		shim_member_acked(event);
 	if (!shim_is_request(event))
 		rest = event_give_back(event);
-	if (TAILQ_EMPTY(&owner->unacked))
+	if (event->left_behind || TAILQ_EMPTY(&owner->unacked))
 		iw_cond_broadcast(&owner->acked);
 	iw_unlock(&owner->lock);
 	free(rest);
@@ -203,6 +230,7 @@ static void fill(struct shim_event *event, struct shim_id *id, enum rdma_cm_even
 	event->ev.event = type;
 	event->ev.status = status;
 	event->member = NULL;
+	event->asked = 0;
 	memset(&event->ev.param, 0, sizeof(event->ev.param));
 }
 
@@ -263,8 +291,9 @@ static bool has_param(enum iw_cm_event_type type)
 	       type == IW_CM_EVENT_ESTABLISHED;
 }
 
-static void queue_plain(struct shim_id *id, enum rdma_cm_event_type type,
-			const struct iw_cm_event *ev)
+/* @asked: the number of the call that it answers; 0: of none that has one. */
+static void queue_answer(struct shim_id *id, enum rdma_cm_event_type type,
+			 const struct iw_cm_event *ev, unsigned int asked)
 {
 	bool promised = type != RDMA_CM_EVENT_ADDR_CHANGE && type != RDMA_CM_EVENT_TIMEWAIT_EXIT;
 	struct shim_event *event = event_take(id, promised, has_param(ev->type));
@@ -274,9 +303,27 @@ static void queue_plain(struct shim_id *id, enum rdma_cm_event_type type,
 		return;
 	}
 	fill(event, id, type, status_of(ev));
+	event->asked = asked;
 	if (has_param(ev->type))
 		fill_param(event, id, &ev->param);
 	shim_channel_queue(id->channel, event);
+}
+
+static void queue_plain(struct shim_id *id, enum rdma_cm_event_type type,
+			const struct iw_cm_event *ev)
+{
+	queue_answer(id, type, ev, 0);
+}
+
+/* Of the query that is under way: before a state that allows another one. */
+static unsigned int number_of_query(struct shim_id *id)
+{
+	unsigned int way;
+
+	iw_lock(&id->lock);
+	way = id->way;
+	iw_unlock(&id->lock);
+	return way;
 }
 
 void shim_event_ud(struct shim_id *id, enum rdma_cm_event_type type, const struct iw_cm_event *ev,
@@ -305,7 +352,10 @@ int shim_event_own(struct shim_id *id, enum rdma_cm_event_type type, int status,
 	if (!event)
 		return -ENOMEM;
 	fill(event, id, type, status);
-	event->ev.param.arg = arg;
+	if (promised)
+		event->asked = (unsigned int)arg;
+	else
+		event->ev.param.arg = arg;
 	iw_lock(&id->moving);
 	alive = id->channel;
 	if (alive)
@@ -319,6 +369,7 @@ int shim_event_own(struct shim_id *id, enum rdma_cm_event_type type, int status,
 /* ADDR_QUERY -> ADDR_RESOLVED or BOUND. Opens the device on this thread. */
 static void on_addr(struct shim_id *id, struct iw_cm_id *cm, const struct iw_cm_event *ev)
 {
+	unsigned int asked = number_of_query(id);
 	struct iw_cm_event out = *ev;
 
 	if (!out.status)
@@ -330,12 +381,14 @@ static void on_addr(struct shim_id *id, struct iw_cm_id *cm, const struct iw_cm_
 	if (out.status)
 		iw_info("id %p: address not resolved: %s", (void *)id, strerror(-out.status));
 	shim_id_set_state(id, out.status ? SHIM_BOUND : SHIM_ADDR_RESOLVED);
-	queue_plain(id, out.status ? RDMA_CM_EVENT_ADDR_ERROR : RDMA_CM_EVENT_ADDR_RESOLVED, &out);
+	queue_answer(id, out.status ? RDMA_CM_EVENT_ADDR_ERROR : RDMA_CM_EVENT_ADDR_RESOLVED, &out,
+		     asked);
 }
 
 /* ROUTE_QUERY -> ROUTE_RESOLVED or ADDR_RESOLVED. */
 static void on_route(struct shim_id *id, struct iw_cm_id *cm, const struct iw_cm_event *ev)
 {
+	unsigned int asked = number_of_query(id);
 	struct iw_cm_event out = *ev;
 
 	if (!out.status)
@@ -343,19 +396,21 @@ static void on_route(struct shim_id *id, struct iw_cm_id *cm, const struct iw_cm
 	if (out.status == -ESHUTDOWN)
 		return;
 	shim_id_set_state(id, out.status ? SHIM_ADDR_RESOLVED : SHIM_ROUTE_RESOLVED);
-	queue_plain(id, out.status ? RDMA_CM_EVENT_ROUTE_ERROR : RDMA_CM_EVENT_ROUTE_RESOLVED,
-		    &out);
+	queue_answer(id, out.status ? RDMA_CM_EVENT_ROUTE_ERROR : RDMA_CM_EVENT_ROUTE_RESOLVED,
+		     &out, asked);
 }
 
 /* No state: the result is the program's to take. */
 static void on_addrinfo(struct shim_id *id, struct iw_cm_id *cm, const struct iw_cm_event *ev)
 {
 	struct iw_cm_event out = { .type = ev->type, .status = ev->status };
+	unsigned int asked = shim_info_answer(id, cm, &out.status);
 
-	if (!shim_info_answer(id, cm, &out.status) || out.status == -ESHUTDOWN)
+	if (!asked || out.status == -ESHUTDOWN)
 		return;
-	queue_plain(id, out.status ? RDMA_CM_EVENT_ADDRINFO_ERROR : RDMA_CM_EVENT_ADDRINFO_RESOLVED,
-		    &out);
+	queue_answer(id,
+		     out.status ? RDMA_CM_EVENT_ADDRINFO_ERROR : RDMA_CM_EVENT_ADDRINFO_RESOLVED,
+		     &out, asked);
 }
 
 static enum rdma_cm_event_type failure_type(int status)

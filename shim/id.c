@@ -310,10 +310,10 @@ int shim_id_refresh(struct shim_id *id, struct iw_cm_id *cm)
 		rc = shim_device_get(id->kind, &info, &device);
 		if (rc)
 			return rc;
-		id->device = device;
 		id->id.verbs = device->verbs;
 		id->id.pd = device->pd;
 		id->id.port_num = info.port_num;
+		__atomic_store_n(&id->device, device, __ATOMIC_RELEASE);
 		first = true;
 	}
 	copy_addr(&id->id.route.addr.src_storage, &info.src);
@@ -358,26 +358,25 @@ void shim_id_set_state(struct shim_id *id, enum shim_state to)
 
 /* ---- the end */
 
-/* @member: of its events alone; NULL: of all. */
-static bool has_unacked(struct shim_id *id, const struct shim_member *member)
+static bool has_unacked(struct shim_id *id, const struct shim_acks *which)
 {
 	struct shim_event *ev;
 
 	iw_assert_held(&id->lock);
 	TAILQ_FOREACH (ev, &id->unacked, link)
-		if (!member || ev->member == member)
+		if ((!which->member || ev->member == which->member) &&
+		    (!which->left_behind || ev->left_behind))
 			return true;
 	return false;
 }
 
-void shim_id_wait_member_acked(struct shim_id *id, struct shim_member *member)
+static void wait_acked(struct shim_id *id, const struct shim_acks *acks)
 {
-	const struct shim_acks acks = { id, member };
-	struct iw_stall stall = IW_STALL(shim_acks_tell, &acks);
+	struct iw_stall stall = IW_STALL(shim_acks_tell, acks);
 	bool waited = false;
 
 	iw_lock(&id->lock);
-	for (; has_unacked(id, member); waited = true)
+	for (; has_unacked(id, acks); waited = true)
 		iw_cond_wait_told(&id->acked, &id->lock, &stall);
 	iw_unlock(&id->lock);
 	if (waited && id->channel)
@@ -386,7 +385,17 @@ void shim_id_wait_member_acked(struct shim_id *id, struct shim_member *member)
 
 void shim_id_wait_acked(struct shim_id *id)
 {
-	shim_id_wait_member_acked(id, NULL);
+	wait_acked(id, &(struct shim_acks){ .id = id });
+}
+
+void shim_id_wait_member_acked(struct shim_id *id, struct shim_member *member)
+{
+	wait_acked(id, &(struct shim_acks){ .id = id, .member = member });
+}
+
+void shim_id_wait_left_behind(struct shim_id *id)
+{
+	wait_acked(id, &(struct shim_acks){ .id = id, .left_behind = true });
 }
 
 static void drop_unread(struct shim_id *id)
@@ -513,10 +522,7 @@ IW_EXPORT int rdma_destroy_id(struct rdma_cm_id *id)
 	shim_id_detach(priv);
 	if (priv->channel)
 		drop_unread(priv);
-	if (id->event) {
-		shim_event_ack(shim_event_of(id->event));
-		id->event = NULL;
-	}
+	shim_event_ack_kept(priv);
 	shim_id_wait_acked(priv);
 	shim_id_free(priv);
 	return 0;

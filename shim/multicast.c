@@ -124,7 +124,7 @@ void shim_member_acked(struct shim_event *event)
 
 static int check(const struct shim_id *id, const struct sockaddr *addr)
 {
-	if (!shim_addr_known(addr) || !id->id.verbs || !shim_is_datagram(id))
+	if (!shim_addr_known(addr) || !shim_id_device(id) || !shim_is_datagram(id))
 		return -EINVAL;
 	return shim_is_iwarp(id) ? -EOPNOTSUPP : 0;
 }
@@ -281,10 +281,8 @@ static void drop_events(struct shim_id *id, struct shim_member *member)
 		TAILQ_REMOVE(&list, ev, link);
 		shim_event_drop(ev);
 	}
-	if (id->sync && id->id.event && shim_event_of(id->id.event)->member == member) {
-		shim_event_ack(shim_event_of(id->id.event));
-		id->id.event = NULL;
-	}
+	if (id->sync && id->id.event && shim_event_of(id->id.event)->member == member)
+		shim_event_ack_kept(id);
 }
 
 static int leave(struct shim_id *id, const struct sockaddr *addr)

@@ -12,9 +12,8 @@
 #include "base/clock.h"
 #include "shim/shim.h"
 
-#define ENDED 0x80000000u /* the channel is being destroyed */
-#define BACK 0x40000000u  /* somebody came and found that */
-#define INSIDE (BACK - 1) /* how many threads are inside */
+#define ENDED 0x80000000u  /* the channel is being destroyed */
+#define INSIDE (ENDED - 1) /* how many threads are inside */
 
 struct shim_readers_patience shim_readers_patience = { .away_ms = 20, .return_ms = 10 };
 
@@ -30,29 +29,47 @@ static uint64_t coarse_ms(void)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
+static void set_away(struct shim_readers *r, iw_thread_id from, iw_thread_id to)
+{
+	iw_thread_id was;
+
+	for (int i = 0; i < SHIM_READERS_AWAY; i++) {
+		was = from;
+		if (__atomic_compare_exchange_n(&r->away[i], &was, to, false, __ATOMIC_RELEASE,
+						__ATOMIC_RELAXED))
+			return;
+	}
+}
+
+static bool is_away(const struct shim_readers *r, iw_thread_id self)
+{
+	for (int i = 0; i < SHIM_READERS_AWAY; i++)
+		if (__atomic_load_n(&r->away[i], __ATOMIC_RELAXED) == self)
+			return true;
+	return false;
+}
+
 bool shim_readers_enter(struct shim_readers *r)
 {
 	unsigned int word = __atomic_fetch_add(&r->word, 1, __ATOMIC_ACQ_REL);
+	iw_thread_id self = iw_thread_self();
 
-	if (word & ENDED)
-		return false;
-	if (iw_thread_is_self(__atomic_load_n(&r->away, __ATOMIC_RELAXED)))
-		__atomic_store_n(&r->away, 0, __ATOMIC_RELAXED);
-	return true;
+	if (is_away(r, self))
+		set_away(r, self, 0);
+	return !(word & ENDED);
 }
 
 void shim_readers_leave(struct shim_readers *r, bool with_event)
 {
 	if (with_event) {
 		shim_readers_acked(r);
-		__atomic_store_n(&r->away, iw_thread_self(), __ATOMIC_RELAXED);
+		set_away(r, 0, iw_thread_self());
 	}
 	__atomic_fetch_sub(&r->word, 1, __ATOMIC_RELEASE);
 }
 
 void shim_readers_leave_ended(struct shim_readers *r)
 {
-	__atomic_fetch_or(&r->word, BACK, __ATOMIC_RELAXED);
 	__atomic_fetch_sub(&r->word, 1, __ATOMIC_RELEASE);
 }
 
@@ -71,15 +88,32 @@ bool shim_readers_end(struct shim_readers *r)
 	return __atomic_fetch_or(&r->word, ENDED, __ATOMIC_ACQ_REL) & INSIDE;
 }
 
-/* Until the bits of @mask are @want, or @ms are over. Sleeps: nobody is woken by a reader. */
-static bool wait_for(const struct shim_readers *r, unsigned int mask, bool want, unsigned int ms)
+static bool nobody_inside(const struct shim_readers *r)
+{
+	return !(__atomic_load_n(&r->word, __ATOMIC_ACQUIRE) & INSIDE);
+}
+
+static bool nobody_away(const struct shim_readers *r)
+{
+	for (int i = 0; i < SHIM_READERS_AWAY; i++) {
+		iw_thread_id away = __atomic_load_n(&r->away[i], __ATOMIC_ACQUIRE);
+
+		if (away && !iw_thread_is_self(away))
+			return false;
+	}
+	return true;
+}
+
+/* For at most @ms. Sleeps: nobody is woken by a reader. */
+static bool wait_for(const struct shim_readers *r, bool (*over)(const struct shim_readers *),
+		     unsigned int ms)
 {
 	struct timespec nap = { .tv_nsec = 20000 };
 	uint64_t end = iw_now_ms() + ms;
 
 	IW_UNCANCELLED;
 
-	while (!(__atomic_load_n(&r->word, __ATOMIC_ACQUIRE) & mask) == want) {
+	while (!over(r)) {
 		if (iw_now_ms() > end)
 			return false;
 		nanosleep(&nap, NULL);
@@ -91,15 +125,13 @@ static bool wait_for(const struct shim_readers *r, unsigned int mask, bool want,
 
 bool shim_readers_left(const struct shim_readers *r)
 {
-	return wait_for(r, INSIDE, false, LEAVE_MS);
+	return wait_for(r, nobody_inside, LEAVE_MS);
 }
 
 void shim_readers_await_return(const struct shim_readers *r)
 {
-	iw_thread_id away = __atomic_load_n(&r->away, __ATOMIC_RELAXED);
 	uint64_t since = __atomic_load_n(&r->since, __ATOMIC_RELAXED);
 
-	if (away && !iw_thread_is_self(away) &&
-	    coarse_ms() - since <= shim_readers_patience.away_ms)
-		wait_for(r, BACK, true, shim_readers_patience.return_ms);
+	if (coarse_ms() - since <= shim_readers_patience.away_ms)
+		wait_for(r, nobody_away, shim_readers_patience.return_ms);
 }

@@ -52,7 +52,7 @@ static int find_path(struct shim_id *id, const struct sockaddr *from, const stru
 		     struct shim_path *path)
 {
 	const struct sockaddr *bound = &id->id.route.addr.src_addr;
-	bool fixed = id->cm && bound->sa_family && !shim_addr_is_any(bound);
+	bool fixed = shim_id_cm(id) && bound->sa_family && !shim_addr_is_any(bound);
 
 	return fixed ? shim_choose_path_of(id->kind, from, dst, path)
 		     : shim_choose_path(from, dst, path);
@@ -78,6 +78,21 @@ static const struct sockaddr *source_for(struct shim_id *id, const struct sockad
 	return (struct sockaddr *)&path->src;
 }
 
+/* With a number of its own, which its answer will have. */
+static bool begin_query(struct shim_id *id, enum shim_state from, enum shim_state to)
+{
+	bool ok;
+
+	iw_lock(&id->lock);
+	ok = id->state == from;
+	if (ok) {
+		__atomic_store_n(&id->state, to, __ATOMIC_RELAXED);
+		id->way = ++id->asked;
+	}
+	iw_unlock(&id->lock);
+	return ok;
+}
+
 /* IDLE or BOUND -> ADDR_QUERY, with the one event it will cause. */
 static int begin_addr_query(struct shim_id *id, enum shim_state *was)
 {
@@ -86,7 +101,7 @@ static int begin_addr_query(struct shim_id *id, enum shim_state *was)
 	if (rc)
 		return rc;
 	*was = shim_id_state(id);
-	if ((*was == SHIM_IDLE || *was == SHIM_BOUND) && shim_id_move(id, *was, SHIM_ADDR_QUERY))
+	if ((*was == SHIM_IDLE || *was == SHIM_BOUND) && begin_query(id, *was, SHIM_ADDR_QUERY))
 		return 0;
 	shim_events_unpromise(id, 1);
 	return -EINVAL;
@@ -159,7 +174,7 @@ int shim_route_begin(struct shim_id *id)
 
 	if (rc)
 		return rc;
-	if (shim_id_move(id, SHIM_ADDR_RESOLVED, SHIM_ROUTE_QUERY))
+	if (begin_query(id, SHIM_ADDR_RESOLVED, SHIM_ROUTE_QUERY))
 		return 0;
 	shim_events_unpromise(id, 1);
 	return -EINVAL;

@@ -26,6 +26,7 @@ struct shim_info_job {
 	unsigned int refs;  /* atomic; the id's, the thread's, and that of a query or an event */
 	bool done;	    /* atomic; before the event */
 	bool of_driver;	    /* RAI_SA: no thread, the driver tells the outcome */
+	unsigned int asked; /* the number of the call; constant once it is the id's */
 	char *node, *service;
 	struct rdma_addrinfo *hints;
 	struct rdma_addrinfo *result; /* NULL: failed, taken, or not there yet */
@@ -153,7 +154,7 @@ static void job_end(struct shim_info_job *job, struct rdma_addrinfo *result, int
 	if (job->id &&
 	    shim_event_own(job->id,
 			   status ? RDMA_CM_EVENT_ADDRINFO_ERROR : RDMA_CM_EVENT_ADDRINFO_RESOLVED,
-			   status, 0))
+			   status, job->asked))
 		iw_error("id %p: the outcome of rdma_resolve_addrinfo is lost", (void *)job->id);
 	iw_unlock(&job->lock);
 	job_put(job);
@@ -182,8 +183,10 @@ static int claim(struct shim_id *id, struct shim_info_job *job, struct shim_info
 	*old = id->info;
 	if (*old && !job_is_done(*old))
 		rc = -EBUSY;
-	else
+	if (!rc) {
 		id->info = job;
+		job->asked = ++id->asked;
+	}
 	iw_unlock(&id->lock);
 	return rc;
 }
@@ -206,14 +209,19 @@ static int start_thread(struct shim_info_job *job)
 	return rc;
 }
 
-/* @service: what the driver is to look up; NULL: it is the thread's to find out. */
-static int start(struct shim_id *id, struct shim_info_job *job, const struct iw_cm_service *service)
+/*
+ * @service: what the driver is to look up; NULL: it is the thread's to find out.
+ * @asked: which call it is.
+ */
+static int start(struct shim_id *id, struct shim_info_job *job, const struct iw_cm_service *service,
+		 unsigned int *asked)
 {
 	struct shim_info_job *old;
 	int rc = claim(id, job, &old);
 
 	if (rc)
 		return rc;
+	*asked = job->asked;
 	rc = service ? iw_cm_resolve_service(shim_id_cm(id), service) : start_thread(job);
 	if (rc)
 		give_back(id, old);
@@ -243,14 +251,15 @@ static int launch(struct shim_id *id, struct shim_info_job *job,
 		  const struct iw_cm_service *service)
 {
 	const bool sync = id->sync;
+	unsigned int asked;
 	int rc = shim_events_promise(id, 1);
 
 	if (rc)
 		goto put_job;
-	rc = start(id, job, service);
+	rc = start(id, job, service, &asked);
 	if (rc)
 		goto unpromise;
-	return sync ? shim_complete(id, RDMA_CM_EVENT_ADDRINFO_RESOLVED) : 0;
+	return sync ? shim_complete_info(id, asked) : 0;
 
 unpromise:
 	shim_events_unpromise(id, 1);
@@ -334,20 +343,22 @@ static struct shim_info_job *job_of_driver(struct shim_id *id)
 	return job;
 }
 
-bool shim_info_answer(struct shim_id *id, struct iw_cm_id *cm, int *status)
+unsigned int shim_info_answer(struct shim_id *id, struct iw_cm_id *cm, int *status)
 {
 	struct shim_info_job *job = job_of_driver(id);
 	struct rdma_addrinfo *result = NULL;
+	unsigned int asked;
 
 	if (!job)
-		return false;
+		return 0;
+	asked = job->asked;
 	if (!*status)
 		*status = shim_service_list(cm, job->hints, &result);
 	iw_lock(&job->lock);
 	job_finish(job, result);
 	iw_unlock(&job->lock);
 	job_put(job);
-	return true;
+	return asked;
 }
 
 /* The job stays the id's: its thread may still be about to tell. */

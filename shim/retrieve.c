@@ -3,6 +3,7 @@
  * From a channel's queue to the program: retrieval, acknowledgement, and the
  * one-event-at-a-time order of synchronous ids.
  */
+#include "base/cancel.h"
 #include "shim/shim.h"
 
 #include <pthread.h>
@@ -18,16 +19,17 @@ static int request_retrieved(struct shim_event *event)
 	struct shim_id *child = shim_child_of(event);
 
 	iw_cm_request_taken(child->cm);
-	return event->owner->sync ? shim_id_make_private(child) : 0;
+	return event->of_sync ? shim_id_make_private(child) : 0;
 }
 
-static int get_whole_event(struct shim_channel *channel, int cancel, struct shim_event **out)
+static int get_whole_event(struct shim_channel *channel, int cancel, bool of_call,
+			   struct shim_event **out)
 {
 	struct shim_event *event;
 	int rc;
 
 	for (;;) {
-		rc = shim_channel_get(channel, cancel, &event);
+		rc = shim_channel_get(channel, cancel, of_call, &event);
 		if (rc)
 			return rc;
 		if (!shim_is_request(event) || !request_retrieved(event))
@@ -41,12 +43,12 @@ static int get_whole_event(struct shim_channel *channel, int cancel, struct shim
 }
 
 /* Programs cancel threads that sit in here: that must not cost an event or a lock. */
-static int get_event(struct shim_channel *channel, struct shim_event **out)
+static int get_event(struct shim_channel *channel, bool of_call, struct shim_event **out)
 {
 	int cancel, rc;
 
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
-	rc = get_whole_event(channel, cancel, out);
+	rc = get_whole_event(channel, cancel, of_call, out);
 	pthread_setcancelstate(cancel, NULL);
 	return rc;
 }
@@ -59,7 +61,7 @@ IW_EXPORT int rdma_get_cm_event(struct rdma_event_channel *channel, struct rdma_
 
 	iw_caller_is(__func__, c, shim_channel_describe);
 	if (!rc)
-		rc = get_event(c, &ev);
+		rc = get_event(c, false, &ev);
 	if (!rc)
 		*event = &ev->ev;
 	return shim_return(rc);
@@ -98,14 +100,17 @@ int shim_meaning(const struct rdma_cm_event *ev, enum rdma_cm_event_type want)
 struct awaited {
 	enum rdma_cm_event_type type;
 	const struct shim_member *member; /* of a join alone */
+	unsigned int asked;		  /* the number of a call to resolve; 0: another call */
 };
 
 /*
  * Says nothing about the outcome of the call: a notice, news of another group, or
- * the success of a step before it, left behind by a call that was interrupted.
+ * what an earlier call has left behind that was interrupted.
  */
 static bool is_beside(const struct shim_event *event, const struct awaited *want)
 {
+	if (event->asked && event->asked != want->asked)
+		return true;
 	switch (event->ev.event) {
 	case RDMA_CM_EVENT_ADDR_CHANGE:
 	case RDMA_CM_EVENT_TIMEWAIT_EXIT:
@@ -113,15 +118,9 @@ static bool is_beside(const struct shim_event *event, const struct awaited *want
 	case RDMA_CM_EVENT_MULTICAST_JOIN:
 	case RDMA_CM_EVENT_MULTICAST_ERROR:
 		return event->member != want->member;
-	case RDMA_CM_EVENT_ADDRINFO_RESOLVED:
-	case RDMA_CM_EVENT_ADDRINFO_ERROR:
-		return want->type != RDMA_CM_EVENT_ADDRINFO_RESOLVED;
 	case RDMA_CM_EVENT_CONNECT_RESPONSE:
-		return want->type > RDMA_CM_EVENT_ESTABLISHED;
-	case RDMA_CM_EVENT_ADDR_RESOLVED:
-	case RDMA_CM_EVENT_ROUTE_RESOLVED:
 	case RDMA_CM_EVENT_ESTABLISHED:
-		return event->ev.event < want->type; /* they are numbered in their order */
+		return want->type > RDMA_CM_EVENT_ESTABLISHED;
 	default:
 		return false;
 	}
@@ -129,14 +128,11 @@ static bool is_beside(const struct shim_event *event, const struct awaited *want
 
 int shim_next(struct shim_id *id, struct shim_event **event)
 {
-	if (id->id.event) {
-		shim_event_ack(shim_event_of(id->id.event));
-		id->id.event = NULL;
-	}
-	return get_event(id->channel, event);
+	shim_event_ack_kept(id);
+	return get_event(id->channel, true, event);
 }
 
-static int complete(struct shim_id *id, const struct awaited *want)
+static int wait_for(struct shim_id *id, const struct awaited *want)
 {
 	struct shim_event *event;
 	int rc;
@@ -150,9 +146,69 @@ static int complete(struct shim_id *id, const struct awaited *want)
 	return shim_meaning(&event->ev, want->type);
 }
 
-int shim_complete(struct shim_id *id, enum rdma_cm_event_type want)
+static void begin_to_wait(struct shim_id *id)
 {
-	return complete(id, &(struct awaited){ .type = want });
+	IW_UNCANCELLED;
+
+	iw_lock(&id->lock);
+	while (id->waiting)
+		iw_cond_wait(&id->acked, &id->lock);
+	id->waiting = true;
+	iw_unlock(&id->lock);
+}
+
+static void let_others_wait(void *arg)
+{
+	struct shim_id *id = arg;
+
+	iw_lock(&id->lock);
+	id->waiting = false;
+	iw_cond_broadcast(&id->acked);
+	iw_unlock(&id->lock);
+}
+
+/* The end of the connection was taken by the call that was at it before. */
+static bool has_come(struct shim_id *id, const struct awaited *want)
+{
+	bool closed;
+
+	iw_lock(&id->lock);
+	closed = id->closed;
+	iw_unlock(&id->lock);
+	return closed && want->type == RDMA_CM_EVENT_DISCONNECTED;
+}
+
+/*
+ * A disconnect may meet a connect or an accept that another thread waits in: each
+ * has its own event, so that neither may take the other's.
+ */
+static int complete(struct shim_id *id, const struct awaited *want)
+{
+	int rc;
+
+	begin_to_wait(id);
+	pthread_cleanup_push(let_others_wait, id);
+	rc = has_come(id, want) ? 0 : wait_for(id, want);
+	pthread_cleanup_pop(1);
+	return rc;
+}
+
+int shim_complete(struct shim_id *id, enum rdma_cm_event_type type)
+{
+	struct awaited want = { .type = type };
+
+	iw_lock(&id->lock);
+	if (type == RDMA_CM_EVENT_ADDR_RESOLVED || type == RDMA_CM_EVENT_ROUTE_RESOLVED)
+		want.asked = id->way;
+	iw_unlock(&id->lock);
+	return complete(id, &want);
+}
+
+int shim_complete_info(struct shim_id *id, unsigned int asked)
+{
+	const struct awaited want = { .type = RDMA_CM_EVENT_ADDRINFO_RESOLVED, .asked = asked };
+
+	return complete(id, &want);
 }
 
 int shim_complete_join(struct shim_id *id, const struct shim_member *member)

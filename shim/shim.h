@@ -50,6 +50,9 @@ struct shim_event {
 	TAILQ_ENTRY(shim_event) of_owner; /* its queued; in the channel's queue as well */
 	struct shim_id *owner;		  /* whose destroy waits for the acknowledgement */
 	struct shim_id *keeper;		  /* synchronous: has it as its event; NULL: none */
+	unsigned int asked;		  /* the call to resolve that it answers; 0: none */
+	bool left_behind;		  /* handed out on a channel that the id has left */
+	bool of_sync;			  /* handed out while its owner was synchronous */
 	uint32_t magic;			  /* SHIM_EVENT_MAGIC while the program has it */
 	bool embedded;			  /* lives inside its owner, is never freed alone */
 	uint8_t *private_data;		  /* SHIM_PRIVATE_DATA_MAX bytes; NULL: it never has any */
@@ -104,11 +107,12 @@ struct shim_id {
 	unsigned int generation; /* of the process that made it */
 	struct shim_channel *channel;
 	TAILQ_ENTRY(shim_id) link;  /* the channel's ids; under the channel's lock */
-	struct shim_device *device; /* set once, with id.verbs */
+	struct shim_device *device; /* set once, after id.verbs; see shim_id_device() */
 	struct shim_endpoint *ep;   /* NULL: not made by rdma_create_ep(), or nothing to keep */
 	bool srq_has_cq;	    /* id.recv_cq was made for the SRQ and goes with it */
 
-	struct iw_lock moving;	  /* keeps the channel in place for those that are no handler */
+	struct iw_lock moving; /* keeps the channel in place for those that are no handler */
+
 	struct iw_lock attaching; /* keeps the QP in place for multicast.c; around calls of verbs */
 	struct iw_lock lock;
 	struct iw_cond acked;
@@ -120,11 +124,15 @@ struct shim_id {
 	struct shim_event_list spares;
 	unsigned int nspares;
 	unsigned int promised;		/* events that calls in flight still may cause */
+	unsigned int asked;		/* calls to resolve that were begun: each has its number */
+	unsigned int way;		/* that of the last one for an address or a route */
 	struct shim_event_list unacked; /* handed to the program */
 	struct shim_event_list queued;	/* in the channel's queue; under the channel's lock */
 	bool dying;
-	bool sync;			   /* has a private channel */
-	bool passive;			   /* child of a listener */
+	bool waiting; /* a synchronous call waits for its event; the next one has to wait for it */
+	bool taken;   /* off its channel's queue is its request; under the channel's lock */
+	bool sync;    /* has a private channel; written under @lock */
+	bool passive; /* child of a listener */
 	bool established;		   /* ESTABLISHED was queued */
 	bool closed;			   /* DISCONNECTED was handed out */
 	bool failed;			   /* the outcome of connect or accept was a failure */
@@ -145,15 +153,18 @@ struct shim_id {
 };
 TAILQ_HEAD(shim_id_list, shim_id);
 
+/* So many threads that were given an event are waited for at once. */
+#define SHIM_READERS_AWAY 4
+
 /* Who is inside of a channel's rdma_get_cm_event(3). All atomic; see readers.c. */
 struct shim_readers {
 	unsigned int word;
-	iw_thread_id away; /* was the last to get an event, and has not come back; 0: nobody */
-	uint64_t since;	   /* when it got it, or when its acknowledgement was waited for; ms */
+	iw_thread_id away[SHIM_READERS_AWAY]; /* got an event and have not come back; 0: nobody */
+	uint64_t since; /* when the last got it, or when its acknowledgement was waited for; ms */
 };
 
 /*
- * @lock protects: the queue, signalled, the sources, the list of ids, and the
+ * @lock protects: the queues, signalled, the sources, the list of ids, and the
  * step from readers to no readers. Descriptors are constant from creation on.
  */
 struct shim_channel {
@@ -166,6 +177,7 @@ struct shim_channel {
 
 	struct iw_lock lock;
 	struct shim_event_list queue;
+	struct shim_event_list aside; /* before it: passed over by a synchronous call that waits */
 	bool signalled;
 	struct iw_source *sources[IW_DRIVER_NKINDS];
 	int source_fds[IW_DRIVER_NKINDS];
@@ -188,6 +200,12 @@ static inline int shim_return(int rc)
 static inline void shim_flag(bool *flag, bool value)
 {
 	__atomic_store_n(flag, value, __ATOMIC_RELAXED);
+}
+
+/* NULL: not bound to one. A handler may do that while another thread calls. */
+static inline struct shim_device *shim_id_device(const struct shim_id *id)
+{
+	return __atomic_load_n(&id->device, __ATOMIC_ACQUIRE);
 }
 
 /* Of an id that is bound to a device. */
@@ -251,8 +269,11 @@ void shim_channel_queue(struct shim_channel *channel, struct shim_event *event);
  * The calling thread's cancellation is disabled; while it blocks, @cancel.
  * On a channel that is destroyed meanwhile it blocks until the process ends, or
  * until a signal that wants no restart: -EBADF, as at once with O_NONBLOCK.
+ * @of_call: for a synchronous call, which leaves what the program wrote
+ * (rdma_write_cm_event(3)) for the program to fetch.
  */
-int shim_channel_get(struct shim_channel *channel, int cancel, struct shim_event **event);
+int shim_channel_get(struct shim_channel *channel, int cancel, bool of_call,
+		     struct shim_event **event);
 /* Reads all that the sources hold into the queue. */
 void shim_channel_drain(struct shim_channel *channel);
 /* Looks at the sources' descriptors anew: events moved there wake nobody. */
@@ -285,6 +306,7 @@ void shim_channel_describe(const void *channel, char *text, size_t room);
 struct shim_acks {
 	struct shim_id *id;
 	const struct shim_member *member;
+	bool left_behind; /* of those alone */
 };
 
 /* For struct iw_stall. With a struct shim_acks, its id's lock held. */
@@ -320,8 +342,8 @@ bool shim_readers_end(struct shim_readers *readers);
 /* Waits until nobody is inside. False: somebody does not leave. */
 bool shim_readers_left(const struct shim_readers *readers);
 /*
- * If another thread was given an event a moment ago and is not back, waits a
- * little: it is about to ask for the next.
+ * If other threads were given an event a moment ago and are not back, waits a
+ * little: they are about to ask for the next.
  */
 void shim_readers_await_return(const struct shim_readers *readers);
 
@@ -339,12 +361,15 @@ int shim_event_ack(struct shim_event *event);
 void shim_event_keep(struct shim_event *event, struct shim_id *id);
 /* Neither knows of the other any more: the event is acknowledged, or the id goes first. */
 void shim_event_unkeep(struct shim_id *id);
+/* Acknowledges the event that the program finds in the id, if there is one. */
+void shim_event_ack_kept(struct shim_id *id);
 /* Charges the event, which is on no list, to its owner. */
 void shim_event_hand_out(struct shim_event *event);
 /*
  * Queues an event that no driver knows of. ADDRINFO_* must have been promised
- * (shim_events_promise); USER and INTERNAL take memory now: -ENOMEM. Any thread
- * that holds the id alive; safe against a migration. -EINVAL: the channel is gone.
+ * (shim_events_promise), and @arg is the number of the call that they answer; USER
+ * takes memory now: -ENOMEM. Any thread that holds the id alive; safe against a
+ * migration. -EINVAL: the channel is gone.
  */
 int shim_event_own(struct shim_id *id, enum rdma_cm_event_type type, int status, uint64_t arg);
 /* For multicast.c: a promised event of @id with the parameters of datagrams. */
@@ -360,6 +385,8 @@ void shim_event_ud(struct shim_id *id, enum rdma_cm_event_type type, const struc
 int shim_complete(struct shim_id *id, enum rdma_cm_event_type want);
 /* The same for the join of @member, whatever other groups tell meanwhile. */
 int shim_complete_join(struct shim_id *id, const struct shim_member *member);
+/* The same for rdma_resolve_addrinfo(3), the call of number @asked. */
+int shim_complete_info(struct shim_id *id, unsigned int asked);
 /* The first two parts of that: the next event of a synchronous id. */
 int shim_next(struct shim_id *id, struct shim_event **event);
 /* What @ev means to a call that waits for @want: 0 or a negative errno. */
@@ -395,9 +422,9 @@ bool shim_info_is_pending(const struct shim_id *id);
 /*
  * ADDRINFO from the driver below, @cm, in its handler: keeps the result for
  * rdma_query_addrinfo(3) and turns @status into that of the program's event.
- * False: nobody has asked.
+ * Returns the number of the call that it answers; 0: nobody has asked.
  */
-bool shim_info_answer(struct shim_id *id, struct iw_cm_id *cm, int *status);
+unsigned int shim_info_answer(struct shim_id *id, struct iw_cm_id *cm, int *status);
 
 /* ------------------------------------------------------------- connect.c */
 
@@ -451,6 +478,8 @@ bool shim_id_move(struct shim_id *id, enum shim_state from, enum shim_state to);
 void shim_id_set_state(struct shim_id *id, enum shim_state to);
 /* Waits until the program has acknowledged all it was given. */
 void shim_id_wait_acked(struct shim_id *id);
+/* What it was given on a channel that the id has left, alone. */
+void shim_id_wait_left_behind(struct shim_id *id);
 /* Of the events of a membership alone. */
 void shim_id_wait_member_acked(struct shim_id *id, struct shim_member *member);
 /* Puts an id that is on no channel on this one. */

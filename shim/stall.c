@@ -142,6 +142,8 @@ static void name_unacked(const struct shim_acks *acks, char *text, size_t room)
 	text[0] = 0;
 	TAILQ_FOREACH (ev, &acks->id->unacked, link)
 		if ((!acks->member || ev->member == acks->member) &&
+		    (!acks->left_behind || ev->left_behind) &&
+
 		    (unsigned int)ev->ev.event < IW_ARRAY_SIZE(n))
 			n[ev->ev.event]++;
 	for (unsigned int type = 0; type < IW_ARRAY_SIZE(n); type++)

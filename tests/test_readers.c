@@ -246,6 +246,27 @@ Test(readers, end__one_that_comes_back_soon_is_waited_for, .timeout = 20)
 	util_all_gone();
 }
 
+Test(readers, end__all_that_come_back_soon_are_waited_for, .timeout = 20)
+{
+	struct rdma_event_channel *ch = blocking_channel();
+	struct rdma_cm_id *ids[SHIM_READERS_AWAY];
+	struct reader *readers[SHIM_READERS_AWAY];
+
+	be_patient();
+	for (unsigned int i = 0; i < SHIM_READERS_AWAY; i++) {
+		ids[i] = id_with_event(ch);
+		readers[i] = start(ch, 1, 3 + 10 * i);
+	}
+	for (unsigned int i = 0; i < SHIM_READERS_AWAY; i++)
+		await_away(readers[i]);
+	for (unsigned int i = 0; i < SHIM_READERS_AWAY; i++)
+		util_destroy(ids[i]);
+	rdma_destroy_event_channel(ch);
+	for (unsigned int i = 0; i < SHIM_READERS_AWAY; i++)
+		was_left_blocked(readers[i]);
+	util_all_gone();
+}
+
 Test(readers, end__one_that_comes_back_with_o_nonblock_is_told, .timeout = 20)
 {
 	struct rdma_event_channel *ch = blocking_channel();

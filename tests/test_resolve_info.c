@@ -8,7 +8,9 @@
 #include <netdb.h>
 #include <poll.h>
 #include <semaphore.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -74,6 +76,10 @@ __attribute__((visibility("default"))) int getaddrinfo(const char *node, const c
 __attribute__((visibility("default"))) void freeaddrinfo(struct addrinfo *ai)
 {
 	free(ai);
+}
+
+static void on_signal(int sig)
+{
 }
 
 static void setup(void)
@@ -228,10 +234,30 @@ Test(info, synchronous__what_was_left_behind_is_beside, .init = setup, .timeout 
 	succeeds(rdma_create_id(NULL, &id, NULL, RDMA_PS_TCP));
 	priv = (struct shim_id *)id;
 	cr_assert_eq(shim_events_promise(priv, 2), 0);
-	cr_assert_eq(shim_event_own(priv, RDMA_CM_EVENT_ADDRINFO_ERROR, -EAGAIN, 0), 0);
-	cr_assert_eq(shim_event_own(priv, RDMA_CM_EVENT_ADDRINFO_RESOLVED, 0, 0), 0);
+	cr_assert_eq(shim_event_own(priv, RDMA_CM_EVENT_ADDRINFO_ERROR, -EAGAIN, 77), 0);
+	cr_assert_eq(shim_event_own(priv, RDMA_CM_EVENT_ADDRINFO_RESOLVED, 0, 78), 0);
 	succeeds(rdma_resolve_addr(id, NULL, (struct sockaddr *)&to, 1000));
 	cr_assert_eq(id->event->event, RDMA_CM_EVENT_ADDR_RESOLVED);
+	util_destroy(id);
+	util_all_gone();
+}
+
+/* The first one's answer is no answer to the second, which has its own. */
+Test(info, synchronous__an_interrupted_call_does_not_answer_the_next, .init = setup, .timeout = 30)
+{
+	struct itimerval when = { .it_value = { .tv_usec = 30000 } };
+	struct sigaction sa = { .sa_handler = on_signal };
+	struct rdma_cm_id *id;
+
+	succeeds(rdma_create_id(NULL, &id, NULL, RDMA_PS_TCP));
+	sigaction(SIGALRM, &sa, NULL);
+	setitimer(ITIMER_REAL, &when, NULL);
+	fails_with(EINTR, rdma_resolve_addrinfo(id, "stuck", "1", NULL));
+	sem_post(&let_go);
+	while (rdma_resolve_addrinfo(id, "noname", "1", NULL) == -1 && errno == EBUSY)
+		usleep(1000);
+	cr_assert_eq(errno, ENOENT, "errno %d", errno);
+	cr_assert_eq(id->event->event, RDMA_CM_EVENT_ADDRINFO_ERROR);
 	util_destroy(id);
 	util_all_gone();
 }
