@@ -3,7 +3,8 @@
 # Builds iwshim and runs its tests: unit tests, network namespaces (as root), and
 # the real-device tests in a guest with siw. Prints a verdict.
 #   --quick     no guest
-#   --sanitize  also ASan+UBSan and TSan builds, gcc and clang, and coverage
+#   --sanitize  also all schedules of the core, load, ASan+UBSan, TSan, clang, memcheck,
+#               coverage and the fuzz targets: what CI runs
 set -u
 src=$(cd "$(dirname "$0")" && pwd)
 . "$src/tests/setup.sh"
@@ -46,20 +47,31 @@ guest_steps() {
 unit_steps() {
 	step "Unit tests (gcc)" units "$src/build" check
 	step "Real programs on the software device" make -s -C "$src/build" check-soft
+	step "Networks that fail" make -s -C "$src/build" check-net
+	step "What a program that hangs is told" make -s -C "$src/build" check-stall
 }
 
+# The long unit tests (hostile peers, the fault sweep) run with gcc and with ASan.
 sanitizer_steps() {
 	step "Build (ASan, UBSan)" build_for_tests "$src/build-asan" --enable-asan
 	[ $quick = yes ] || ready asan
 	step "Unit tests (ASan, UBSan)" units "$src/build-asan"
-	step "Build (TSan)" build_for_tests "$src/build-tsan" --enable-tsan CC=clang
+	export IWSHIM_TESTS=short
+	step "Build (TSan)" build_for_tests "$src/build-tsan" --enable-tsan
 	[ $quick = yes ] || ready tsan
-	# The long ones have run with gcc and with ASan: hostile peers, the fault sweep.
-	step "Unit tests (TSan)" env IWSHIM_TESTS=short make -s -j4 -C "$src/build-tsan" check-programs
+	step "Unit tests (TSan)" units "$src/build-tsan"
+	step "Races in the shim (TSan)" make -s -C "$src/build-tsan" check-races
 	step "Build (clang)" build_for_tests "$src/build-clang" CC=clang
-	step "Unit tests (clang)" env IWSHIM_TESTS=short make -s -j4 -C "$src/build-clang" check-programs
-	step "Coverage of the core" coverage_of_core "$src/build-cov"
+	step "Unit tests (clang)" units "$src/build-clang"
+	step "Memcheck (gcc)" make -s -C "$src/build" check-valgrind
+	step "Memcheck (clang)" make -s -C "$src/build-clang" check-valgrind
+	step "Coverage" "$src/tests/coverage.sh" "$src/build-cov"
 	step "Fuzz (30 s each)" "$src/fuzz/run.sh" 30 "$src/build-fuzz"
+}
+
+load_steps() {
+	step "Interleavings of the core" make -s -C "$src/build" check-interleavings
+	step "Load on the software device" make -s -C "$src/build" check-soak
 }
 
 say "Packages"
@@ -72,7 +84,10 @@ need_packages $sets || die "packages are missing (see above)"
 step "Build (gcc)" build_into "$src/build"
 [ $quick = yes ] || lane guest_steps
 unit_steps
-[ $sanitize = no ] || sanitizer_steps
+if [ $sanitize = yes ]; then
+	load_steps
+	sanitizer_steps
+fi
 if [ $quick = no ]; then
 	say "In the guest, meanwhile"
 	lane_join

@@ -20,7 +20,7 @@ packages_of() {
 		tshark tcpdump mandoc man-db abigail-tools rdmacm-utils ;;
 	vm) echo qemu-system-x86 busybox-static cpio kmod xz-utils dpkg-dev iproute2 rdma-core \
 		rdmacm-utils ibverbs-utils ibverbs-providers procps strace perftest tcpdump ;;
-	sanitize) echo clang libclang-rt-14-dev gcovr ;;
+	sanitize) echo clang libclang-rt-14-dev gcovr valgrind ;;
 	demo) echo rdmacm-utils ;;
 	soft) echo rdmacm-utils perftest ibverbs-utils ibverbs-providers python3-pyverbs \
 		util-linux ;;
@@ -86,32 +86,6 @@ build_into() {
 		return 1
 	}
 	echo "built in $dir"
-}
-
-# Line and branch coverage of iwcm-core by its unit tests, with the bars of the project.
-coverage_of_core() {
-	local tests=() t
-	build_tests=no build_into "$1" --enable-coverage || return
-	for t in "$src"/tests/test_iw_*.c; do
-		t=${t##*/}
-		tests+=("tests/${t%.c}")
-	done
-	make -s -C "$1" -j"$(nproc)" "${tests[@]}" >"$1/check.log" 2>&1 || {
-		tail -20 "$1/check.log"
-		return 1
-	}
-	for t in "${tests[@]}"; do
-		(cd "$1" && "$t") >"$1/check.log" 2>&1 || {
-			tail -20 "$1/check.log"
-			return 1
-		}
-	done
-	gcovr -r "$src" --object-directory "$1" -f "$src/iwcm-core/" --exclude-throw-branches \
-		--fail-under-line 95 --fail-under-branch 90 "$1"
-	local rc=$?
-	gcovr -r "$src" --object-directory "$1" -f "$src/iwcm-core/" -b --exclude-throw-branches \
-		"$1" | tail -4
-	return $rc
 }
 
 # The multi-threaded stress over siw with a sanitized build.
