@@ -298,11 +298,15 @@ static bool may_reject(const struct iw_id *id)
 	return (id->state == IW_CM_CONN_RECV && !id->accepting) || iw_establish_open(id);
 }
 
-/* CONN_RECV or CONN_SENT -> IDLE. Blocks as the driver does. */
+/*
+ * CONN_RECV or CONN_SENT -> IDLE. Blocks as the driver does. A response is refused
+ * before IDLE lets the client begin anew: the refusal would hit that.
+ */
 int iw_cm_reject(struct iw_cm_id *pub, const void *private_data, size_t len, uint8_t reason)
 {
 	struct iw_id *id = iw_id_of(pub);
 	struct iw_op op;
+	bool drain;
 	int rc;
 
 	if (!pub->ops->reject)
@@ -317,13 +321,22 @@ int iw_cm_reject(struct iw_cm_id *pub, const void *private_data, size_t len, uin
 		iw_op_leave_and_unlock(id, &op);
 		return -EINVAL;
 	}
-	iw_state_set(id, IW_CM_IDLE);
+	id->completing = id->state == IW_CM_CONN_SENT;
+	if (!id->completing)
+		iw_state_set(id, IW_CM_IDLE);
 	iw_unlock(&id->lock);
 
 	rc = pub->ops->reject(pub, pub->drv, private_data, len, reason);
 
 	iw_id_give_credit(id);
-	iw_op_end(id, &op);
+	iw_lock(&id->lock);
+	if (id->completing && id->state == IW_CM_CONN_SENT)
+		iw_state_set(id, IW_CM_IDLE);
+	id->completing = false;
+	drain = iw_event_kick(id);
+	iw_op_leave_and_unlock(id, &op);
+	if (drain)
+		iw_event_drain(id);
 	return rc;
 }
 

@@ -205,6 +205,17 @@ Test(iw_establish, response__is_refused_before_the_client_may_begin_anew)
 	}
 }
 
+Test(iw_establish, reject__of_a_response_is_out_before_the_client_may_begin_anew)
+{
+	struct stage stage = ib_responded();
+
+	fake.hook[F_REJECT] = connect_again;
+	cr_assert_eq(iw_cm_reject(stage.c->id, NULL, 0, 0), 0);
+	cr_assert_eq(began, -EINVAL);
+	cr_assert_eq(iw_cm_get_state(stage.c->id), IW_CM_IDLE);
+	finish(&stage, NULL);
+}
+
 Test(iw_establish, response__in_error_or_malformed_fails_the_attempt)
 {
 	struct iw_cm_event bad = { .type = IW_CM_EVENT_CONNECT_RESPONSE,
