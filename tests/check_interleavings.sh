@@ -45,7 +45,7 @@ print_parts() {
 					violations[name] ? "not ok" : "ok", ++i, name,
 					scenarios[name], schedules[name], violations[name]
 		}'
-	echo "# $(total scenarios) scenarios, $(total schedules) schedules, $(total pruned) pruned," \
+	echo "# $(total scenarios) scenarios ($(total unbounded) without a bound), $(total schedules) schedules, $(total pruned) pruned," \
 		"$(total steps) steps, $(total cut) cut off, $(total violations) violations"
 }
 

@@ -89,6 +89,7 @@ struct il_spec {
 	bool qp;   /* one is attached from the beginning */
 	enum il_fails fails;
 	bool loose; /* the device errs: what it owes cannot be counted */
+	bool deep;  /* too many for every day: --deep alone */
 	enum w_on on;
 };
 

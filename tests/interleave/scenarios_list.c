@@ -244,8 +244,8 @@ static void add_triples(const struct kind *kind)
 		if (!(kind->starts & B(spec.start)))
 			continue;
 		for (acts[0] = 0; acts[0] < A_TWICE; acts[0]++)
-			for (acts[1] = acts[0]; acts[1] < A_TWICE; acts[1]++)
-				for (acts[2] = acts[1]; acts[2] < A_TWICE; acts[2]++)
+			for (acts[1] = acts[0] + 1; acts[1] < A_TWICE; acts[1]++)
+				for (acts[2] = acts[1] + 1; acts[2] < A_TWICE; acts[2]++)
 					if (makes_sense(&spec))
 						add(spec);
 	}

@@ -51,7 +51,7 @@ struct w_qp {
 	bool attached, detached;
 };
 
-#define W_QPS 3
+#define W_QPS 5 /* one, and one for each actor that attaches */
 #define W_IDS 6
 #define W_MEMBER ((void *)&w.membership)
 
