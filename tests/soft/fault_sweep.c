@@ -28,7 +28,7 @@
 
 static const char *const class_names[] = { "failures", "interrupted", "short" };
 static bool every, longer, verbose;
-static unsigned int at_once = 12, seed = 1;
+static unsigned int at_once = 16, seed = 1;
 
 static struct {
 	struct sweep_job jobs[MAX_JOBS];
