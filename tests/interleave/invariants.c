@@ -143,6 +143,7 @@ void w_settle(void)
 	for (struct w_id *wid = w.ids; wid < w.ids + W_IDS; wid++)
 		wait_if_ours(wid);
 	w.calm = true;
+	il_point("the handler does nothing more", w.target);
 	w.target->acted = true;
 	for (struct w_id *wid = w.ids; wid < w.ids + W_IDS; wid++)
 		if (wid != listener)

@@ -41,7 +41,8 @@ tests_interleave_interleave_LDADD = $(il_parts)
 tests_interleave_interleave_DEPENDENCIES = $(il_parts)
 
 CLEANFILES += tests/interleave/core.o
-EXTRA_DIST += tests/interleave/collect.sh tests/interleave/divert.h
+EXTRA_DIST += tests/interleave/collect.sh tests/interleave/divert.h tests/check_interleavings.sh \
+	tests/mutants
 
 # How one file of the core is compiled and the checker linked, for mutants.
 il_env = srcdir=$(srcdir) builddir=. \

@@ -54,6 +54,7 @@ struct options {
 	enum form form;
 	bool list, verbose;
 	bool hunt; /* ends with the first violation, and looks where one is likely first */
+	unsigned long enough; /* schedules of a hunt; 0: no limit */
 	const char *match, *seed;
 	unsigned int part, parts;
 	unsigned int actors; /* 0: any number */
@@ -74,7 +75,7 @@ static void usage(void)
 {
 	fprintf(stderr,
 		"usage: %s [--quick | --deep] [--part I/N] [--actors N] [--scenario NAME]\n"
-		"       [--hunt] [--list] [--verbose] [--seed NAME:SEED]\n"
+		"       [--hunt [--enough N]] [--list] [--verbose] [--seed NAME:SEED]\n"
 		"NAME may be the beginning of names.\n",
 		self);
 	exit(2);
@@ -224,6 +225,8 @@ static void hunt(const struct il_spec *specs, unsigned int n, const struct optio
 			if (spec->nacts == 2 && is_meant(spec, i, o) &&
 			    run_one(spec, &limit, NULL, o->verbose))
 				return;
+			if (o->enough && totals.schedules >= o->enough)
+				return;
 		}
 }
 
@@ -301,6 +304,8 @@ static void parse(char **argv, struct options *o)
 			o->hunt = true;
 		else if (!strcmp(argv[i], "--verbose"))
 			o->verbose = true;
+		else if (!strcmp(argv[i], "--enough"))
+			o->enough = strtoul(value_of(argv, &i), NULL, 10);
 		else if (!strcmp(argv[i], "--scenario"))
 			o->match = value_of(argv, &i);
 		else if (!strcmp(argv[i], "--seed"))

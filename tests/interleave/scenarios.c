@@ -416,6 +416,7 @@ static bool may_vanish(const struct il_spec *spec)
 static void prepare(struct actor *a, unsigned int nth)
 {
 	if (il_act_is_driver(a->act)) {
+		il_point("a thread of the driver", a->target);
 		a->target->users++;
 		a->child = &w.ids[3 + nth];
 	} else if (a->act == A_DESTROY_LISTENER) {

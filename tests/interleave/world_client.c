@@ -94,6 +94,7 @@ void w_destroy(struct w_id *wid)
 
 	il_check(!rc || rc == -EALREADY, "%s: destroy: error %d", wid->name, rc);
 	if (rc) {
+		il_point("destroy comes second", wid);
 		wid->lost = true;
 		return;
 	}
