@@ -245,7 +245,7 @@ Test(info, synchronous__what_was_left_behind_is_beside, .init = setup, .timeout 
 /* The first one's answer is no answer to the second, which has its own. */
 Test(info, synchronous__an_interrupted_call_does_not_answer_the_next, .init = setup, .timeout = 30)
 {
-	struct itimerval when = { .it_value = { .tv_usec = 30000 } };
+	struct itimerval when = { .it_value.tv_usec = 30000, .it_interval.tv_usec = 30000 };
 	struct sigaction sa = { .sa_handler = on_signal };
 	struct rdma_cm_id *id;
 
@@ -253,6 +253,7 @@ Test(info, synchronous__an_interrupted_call_does_not_answer_the_next, .init = se
 	sigaction(SIGALRM, &sa, NULL);
 	setitimer(ITIMER_REAL, &when, NULL);
 	fails_with(EINTR, rdma_resolve_addrinfo(id, "stuck", "1", NULL));
+	setitimer(ITIMER_REAL, &(struct itimerval){ 0 }, NULL);
 	sem_post(&let_go);
 	while (rdma_resolve_addrinfo(id, "noname", "1", NULL) == -1 && errno == EBUSY)
 		usleep(1000);

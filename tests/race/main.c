@@ -51,9 +51,9 @@ static bool is_late(void)
 
 static void judge(unsigned int round)
 {
+	watch_pause(true);
 	oracle_quiet();
 	sync_quiet();
-	watch_pause(true);
 	for (unsigned int i = 0; i < race.threads; i++)
 		life_free_all(&race.racers[i]);
 	watch_pause(false);
@@ -200,16 +200,22 @@ static void race_once(void)
 /* What the library keeps for good is there before the descriptors are counted. */
 static void warm_up(void)
 {
-	struct rdma_event_channel *ch;
-	struct rdma_cm_id *id;
 	struct sockaddr_in any = race_driver.addr(LISTENER, 0);
+	struct sockaddr_in to = race_driver.addr(LISTENER, htons(1));
+	struct rdma_event_channel *ch;
+	struct rdma_cm_id *listener, *id;
+	struct rdma_cm_event *ev;
 
 	race_driver.setup();
 	ch = rdma_create_event_channel();
-	if (!ch || rdma_create_id(ch, &id, NULL, RDMA_PS_TCP) ||
-	    rdma_bind_addr(id, (struct sockaddr *)&any) || rdma_listen(id, 1))
+	if (!ch || rdma_create_id(ch, &listener, NULL, RDMA_PS_TCP) ||
+	    rdma_bind_addr(listener, (struct sockaddr *)&any) || rdma_listen(listener, 1) ||
+	    rdma_create_id(ch, &id, NULL, RDMA_PS_TCP) ||
+	    rdma_resolve_addr(id, NULL, (struct sockaddr *)&to, 2000) || rdma_get_cm_event(ch, &ev))
 		fail("no connection manager: %m");
+	rdma_ack_cm_event(ev);
 	rdma_destroy_id(id);
+	rdma_destroy_id(listener);
 	rdma_destroy_event_channel(ch);
 }
 

@@ -263,7 +263,7 @@ void yield_here(void);
 uint64_t now_ms(void);
 void watch_start(void);
 void watch_stop(void);
-/* While lives are freed. */
+/* At quiet points. */
 void watch_pause(bool pause);
 void racer_enter(struct racer *r, const char *call);
 void racer_wait(struct racer *r, const char *call, int chan, unsigned int signal_ms);
