@@ -50,8 +50,10 @@ print_parts() {
 }
 
 run_scenarios() {
+	# shellcheck disable=SC2086
 	"$il/interleave" $form --part 1/2 >"$tmp/part.1" 2>&1 &
 	first=$!
+	# shellcheck disable=SC2086
 	"$il/interleave" $form --part 2/2 >"$tmp/part.2" 2>&1 || bad=1
 	wait $first || bad=1
 	print_parts
@@ -76,17 +78,15 @@ build() {
 		"$builddir"/base/tests_interleave_interleave-*.o "$2/core.o" "$il/libsched.a"
 }
 
-# A mutant that hangs where no schedule can be cut is caught, too: by the clock.
+# Limited by the processor's time: others may use the machine as well.
 hunt() {
-	timeout 120 "$1/interleave" --hunt >"$1/out" 2>&1
+	(ulimit -t 100 && timeout 900 "$1/interleave" --hunt) >"$1/out" 2>&1
 	rc=$?
-	if [ $rc = 124 ]; then
-		echo "TIMEOUT"
-	elif [ $rc -gt 128 ]; then
-		echo "CRASH"
-	else
-		sed -n 's/^# VIOLATION in //p' "$1/out"
-	fi
+	case $rc in
+	0 | 1) sed -n 's/^# VIOLATION in //p' "$1/out" ;;
+	124 | 137 | 152) ;; # out of time
+	*) echo "CRASH, status $rc" ;;
+	esac
 }
 
 mutant() {
@@ -98,10 +98,10 @@ mutant() {
 	else
 		found=$(hunt "$dir")
 		n=$(sed -n 's/^# schedules //p' "$dir/out")
-		if [ -n "$found" ] && [ "$found" != TIMEOUT ]; then
+		if [ -n "$found" ]; then
 			echo "ok - mutant $name: caught after $n schedules: $found"
 		else
-			echo "not ok - mutant $name: survived ${n:-?} schedules $found"
+			echo "not ok - mutant $name: survived ${n:-all that was tried in 100 s,} schedules"
 		fi
 	fi
 	rm -rf "$dir"

@@ -205,29 +205,60 @@ static void run_each(const struct il_spec *specs, unsigned int n, const struct o
 	}
 }
 
-/*
- * Until the first violation: all pairs, by few preemptions and briefly at first,
- * in an order in which neighbours have little in common.
- */
+struct turn {
+	const struct il_spec *spec;
+	unsigned int nth; /* of its start state */
+	unsigned int at;
+};
+
+static int compare(const void *left, const void *right)
+{
+	const struct turn *a = left, *b = right;
+
+	if (a->nth != b->nth)
+		return a->nth < b->nth ? -1 : 1;
+	return a->at < b->at ? -1 : 1;
+}
+
+/* All pairs: the start states by turns, and of each such that have little in common. */
+static unsigned int hunt_order(const struct il_spec *specs, unsigned int n, const struct options *o,
+			       struct turn *turns)
+{
+	const unsigned long stride = 7919; /* a prime that divides no number of scenarios */
+	unsigned int of_state[S_N] = { 0 }, nturns = 0;
+
+	for (unsigned int i = 0; i < n; i++) {
+		const struct il_spec *spec = &specs[i * stride % n];
+
+		if (spec->nacts != 2 || !is_meant(spec, i, o))
+			continue;
+		turns[nturns] = (struct turn){ spec, of_state[spec->start]++, nturns };
+		nturns++;
+	}
+	qsort(turns, nturns, sizeof(*turns), compare);
+	return nturns;
+}
+
+/* Until the first violation: by few preemptions and briefly at first. */
 static void hunt(const struct il_spec *specs, unsigned int n, const struct options *o)
 {
 	static const struct il_limits rounds[] = { { .preemptions = 1, .schedules = 300 },
 						   { .preemptions = 2, .schedules = 3000 },
 						   { .preemptions = 3, .schedules = 30000 } };
-	const unsigned long stride = 7919; /* a prime that divides no number of scenarios */
+	struct turn *turns = calloc(n, sizeof(*turns));
+	unsigned int nturns = turns ? hunt_order(specs, n, o, turns) : 0;
 
 	for (unsigned int round = 0; round < 3; round++)
-		for (unsigned int i = 0; i < n; i++) {
-			const struct il_spec *spec = &specs[i * stride % n];
+		for (unsigned int i = 0; i < nturns; i++) {
 			struct il_limits limit = rounds[round];
 
 			limit.steps = STEPS_MAX;
-			if (spec->nacts == 2 && is_meant(spec, i, o) &&
-			    run_one(spec, &limit, NULL, o->verbose))
-				return;
-			if (o->enough && totals.schedules >= o->enough)
-				return;
+			if (run_one(turns[i].spec, &limit, NULL, o->verbose) ||
+			    (o->enough && totals.schedules >= o->enough))
+				goto out;
 		}
+out:
+	free(turns);
 }
 
 static int run_all(const struct options *o)
