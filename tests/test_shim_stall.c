@@ -409,8 +409,8 @@ Test(shim_stall, synchronous__calls_name_themselves)
 		 (void *)listener);
 	l = util_later(request, listener);
 	cr_assert(captured_wait(who, 2), "%s", captured());
-	succeeds(rdma_write_cm_event(listener, RDMA_CM_EVENT_USER, 0, 0));
-	cr_assert_eq((long)util_join(l), EINVAL);
+	fake_post_plain(listener, IW_CM_EVENT_DEVICE_GONE, 0);
+	cr_assert_eq((long)util_join(l), ENODEV);
 	util_destroy(listener);
 
 	succeeds(rdma_create_id(NULL, &id, NULL, RDMA_PS_TCP));
