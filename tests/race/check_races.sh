@@ -18,7 +18,7 @@ run() {
 	shift
 	n=$((n + 1))
 	# A report of ThreadSanitizer ends with 66.
-	if timeout 900 "$dir/channel_race" "$@" >"$log" 2>&1; then
+	if timeout 300 "$dir/channel_race" "$@" >"$log" 2>&1; then
 		echo "ok $n - $name"
 		tail -n 2 "$log"
 	else

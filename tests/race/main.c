@@ -27,18 +27,29 @@ static uint64_t began_ms;
 
 /* ---- rounds */
 
+static void serve(struct racer *r, int chan)
+{
+	struct rdma_cm_event *ev;
+	uint64_t began = tick();
+	int rc;
+
+	/* Another thread may have made it block just now: then the watch rings. */
+	racer_wait(r, "rdma_get_cm_event", chan, 0);
+	rc = rdma_get_cm_event(race.chans[chan].ch, &ev);
+	racer_leave(r);
+	if (!rc)
+		got(r, chan, ev, began, false);
+}
+
 /* Requests and events of others wait for nobody. */
 static void serve_while_waiting(struct racer *r)
 {
 	while (relaxed(&arrived) < race.threads) {
 		for (int i = 0; i < CHANNELS; i++) {
-			struct rdma_cm_event *ev;
-			uint64_t began = tick();
-
 			if (relaxed(&race.chans[i].blocks))
 				chan_block(i, false);
-			else if (!rdma_get_cm_event(race.chans[i].ch, &ev))
-				got(r, i, ev, began, false);
+			else
+				serve(r, i);
 		}
 		usleep(100);
 	}

@@ -201,7 +201,7 @@ bool op_guest(struct racer *r, uint64_t dice)
 	int chan = CHANNELS + (int)r->index;
 
 	ack_all(r);
-	racer_enter(r, "rdma_destroy_event_channel");
+	racer_begin(r, "rdma_destroy_event_channel");
 	__atomic_store_n(&race.chans[chan].closing, true, __ATOMIC_SEQ_CST);
 	chan_empty(r, chan);
 	chan_silence(r, chan);
@@ -211,6 +211,6 @@ bool op_guest(struct racer *r, uint64_t dice)
 	rdma_destroy_event_channel(race.chans[chan].ch);
 	release_blocked(chan);
 	chan_open(r, chan);
-	racer_leave(r);
+	racer_begin(r, NULL);
 	return true;
 }

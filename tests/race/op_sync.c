@@ -134,7 +134,7 @@ bool op_sync_connect(struct racer *r, uint64_t dice)
 
 static void serve(struct racer *r, struct rdma_cm_id *child, uint64_t dice)
 {
-	static const int errnos[] = { EINTR, EINVAL, ECONNRESET, 0 };
+	static const int errnos[] = { EINTR, EINVAL, ECONNRESET, ECONNREFUSED, 0 };
 	struct rdma_conn_param param = { .qp_num = 1 };
 
 	switch (dice >> 32 & 7) {

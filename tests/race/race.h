@@ -109,6 +109,7 @@ struct racer {
 
 	pid_t tid;
 	const char *at;		/* the call that it is in; NULL: none */
+	const char *around;	/* a call that others are part of; NULL: none */
 	uint64_t since;		/* ms */
 	int waits_on;		/* the channel whose event it waits for; -1: none */
 	unsigned int signal_ms; /* a signal is to end what it is in, after so long; 0: none */
@@ -268,6 +269,8 @@ void watch_pause(bool pause);
 void racer_enter(struct racer *r, const char *call);
 void racer_wait(struct racer *r, const char *call, int chan, unsigned int signal_ms);
 void racer_leave(struct racer *r);
+/* A long operation, made of such calls; NULL: it is over. */
+void racer_begin(struct racer *r, const char *operation);
 /* Whether the thread sleeps in the kernel, and has been in its call for @ms. */
 bool racer_sleeps(const struct racer *r, unsigned int ms);
 

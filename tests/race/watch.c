@@ -43,7 +43,15 @@ void racer_leave(struct racer *r)
 {
 	relax(&r->waits_on, -1);
 	relax(&r->signal_ms, 0);
-	relax(&r->at, NULL);
+	relax(&r->since, now_ms());
+	relax(&r->at, r->around);
+}
+
+void racer_begin(struct racer *r, const char *operation)
+{
+	r->around = operation;
+
+	racer_leave(r);
 }
 
 bool racer_sleeps(const struct racer *r, unsigned int ms)
