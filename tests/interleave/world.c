@@ -267,6 +267,12 @@ static bool may_ask(enum iw_qp_state from, enum iw_qp_state to)
 	return ways[from] & BIT(to);
 }
 
+/* What a device may tell of a QP in @state. */
+static unsigned int may_follow(enum iw_qp_state state)
+{
+	return BIT(IW_QP_ERR) | (state <= IW_QP_RTR ? BIT(IW_QP_RTS) : 0);
+}
+
 static void check_move(struct w_id *wid, struct w_qp *qp, enum iw_qp_state to)
 {
 	bool legal = false;
@@ -299,7 +305,7 @@ static int w_op_modify_qp(struct iw_cm_id *id, void *drv, void *arg, enum iw_qp_
 	if (w.spec->fails == FAIL_QP && !w.calm && il_choose("modify_qp fails", 2))
 		rc = -EINVAL;
 	if (!rc)
-		qp->may_be = BIT(to) | (qp->may_be & (BIT(IW_QP_RTS) | BIT(IW_QP_ERR)));
+		qp->may_be = BIT(to) | (qp->told & may_follow(to));
 	return rc;
 }
 

@@ -47,6 +47,7 @@ enum w_on {
 /* A QP of the client; lives to the end of the schedule, the core may not use it after detach. */
 struct w_qp {
 	unsigned int may_be; /* states it may be in as the core knows it, as bits */
+	unsigned int told;   /* by the device, and perhaps not heard yet */
 	unsigned int moving; /* transitions in flight */
 	bool attached, detached;
 };

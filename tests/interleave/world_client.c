@@ -218,7 +218,8 @@ static void count(struct w_id *wid, const struct iw_cm_event *ev)
 	case IW_CM_EVENT_DISCONNECT:
 		il_violation("%s: DISCONNECT is delivered", wid->name);
 	case IW_CM_EVENT_MULTICAST:
-		il_check(!wid->left, "%s: an event of the group after leave returned", wid->name);
+		il_check(!wid->left || wid->joined, /* again */
+			 "%s: an event of the group after leave returned", wid->name);
 		break;
 	default:
 		break;

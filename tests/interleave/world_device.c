@@ -13,8 +13,10 @@
 
 static void tell_qp(struct w_id *wid, enum iw_qp_state state)
 {
-	for (struct w_qp *qp = wid->qps; qp < wid->qps + W_QPS; qp++)
+	for (struct w_qp *qp = wid->qps; qp < wid->qps + W_QPS; qp++) {
+		qp->told |= BIT(state);
 		qp->may_be |= BIT(state);
+	}
 }
 
 /* -------------------------------------- what may happen in which state of the link */
