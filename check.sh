@@ -3,10 +3,12 @@
 # Builds iwshim and runs its tests: unit tests, network namespaces (as root), and
 # the real-device tests in a guest with siw. Prints a verdict.
 #   --quick     no guest
-#   --sanitize  also all schedules of the core, load, ASan+UBSan, TSan, clang, memcheck,
-#               coverage and the fuzz targets: what CI runs
+#   --sanitize  also schedules of the core, races, ASan+UBSan, TSan, clang, coverage and the fuzz
+#               targets: what CI runs
+# By command in the build tree: check-interleavings at full length, check-soak, check-valgrind.
 set -u
 src=$(cd "$(dirname "$0")" && pwd)
+export src
 . "$src/tests/setup.sh"
 . "$src/tests/lanes.sh"
 
@@ -28,7 +30,7 @@ units() {
 build_for_tests() {
 	local dir=$1
 	shift
-	build_into "$dir" CFLAGS="-O1 -g1" "$@"
+	nice bash -c '. "$src/tests/setup.sh"; build_into "$@"' build "$dir" CFLAGS="-O1 -g1" "$@"
 }
 
 # The guest emulates its processor and mostly waits: it has a lane of its own.
@@ -51,8 +53,11 @@ unit_steps() {
 	step "What a program that hangs is told" make -s -C "$src/build" check-stall
 }
 
-# The long unit tests (hostile peers, the fault sweep) run with gcc and with ASan.
+# The guest goes first where both want the processor. The long unit tests (hostile peers, the
+# fault sweep) run with gcc and with ASan.
 sanitizer_steps() {
+	step "Interleavings of the core" make -s -C "$src/build" check-interleavings ILFLAGS=--quick
+	step "Races in the shim" env RACE_SEED=1 make -s -C "$src/build" check-races
 	step "Build (ASan, UBSan)" build_for_tests "$src/build-asan" --enable-asan
 	[ $quick = yes ] || ready asan
 	step "Unit tests (ASan, UBSan)" units "$src/build-asan"
@@ -60,18 +65,10 @@ sanitizer_steps() {
 	step "Build (TSan)" build_for_tests "$src/build-tsan" --enable-tsan
 	[ $quick = yes ] || ready tsan
 	step "Unit tests (TSan)" units "$src/build-tsan"
-	step "Races in the shim (TSan)" make -s -C "$src/build-tsan" check-races
 	step "Build (clang)" build_for_tests "$src/build-clang" CC=clang
 	step "Unit tests (clang)" units "$src/build-clang"
-	step "Memcheck (gcc)" make -s -C "$src/build" check-valgrind
-	step "Memcheck (clang)" make -s -C "$src/build-clang" check-valgrind
-	step "Coverage" "$src/tests/coverage.sh" "$src/build-cov"
-	step "Fuzz (30 s each)" "$src/fuzz/run.sh" 30 "$src/build-fuzz"
-}
-
-load_steps() {
-	step "Interleavings of the core" make -s -C "$src/build" check-interleavings
-	step "Load on the software device" make -s -C "$src/build" check-soak
+	step "Coverage" nice "$src/tests/coverage.sh" "$src/build-cov"
+	step "Fuzz (30 s each)" nice "$src/fuzz/run.sh" 30 "$src/build-fuzz"
 }
 
 say "Packages"
@@ -84,10 +81,7 @@ need_packages $sets || die "packages are missing (see above)"
 step "Build (gcc)" build_into "$src/build"
 [ $quick = yes ] || lane guest_steps
 unit_steps
-if [ $sanitize = yes ]; then
-	load_steps
-	sanitizer_steps
-fi
+[ $sanitize = no ] || sanitizer_steps
 if [ $quick = no ]; then
 	say "In the guest, meanwhile"
 	lane_join

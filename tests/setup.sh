@@ -20,7 +20,7 @@ packages_of() {
 		tshark tcpdump mandoc man-db abigail-tools rdmacm-utils ;;
 	vm) echo qemu-system-x86 busybox-static cpio kmod xz-utils dpkg-dev iproute2 rdma-core \
 		rdmacm-utils ibverbs-utils ibverbs-providers procps strace perftest tcpdump ;;
-	sanitize) echo clang libclang-rt-14-dev gcovr valgrind ;;
+	sanitize) echo clang libclang-rt-14-dev gcovr valgrind patch ;;
 	demo) echo rdmacm-utils ;;
 	soft) echo rdmacm-utils perftest ibverbs-utils ibverbs-providers python3-pyverbs \
 		util-linux ;;

@@ -255,7 +255,8 @@ Test(readers, end__all_that_come_back_soon_are_waited_for, .timeout = 20)
 	be_patient();
 	for (unsigned int i = 0; i < SHIM_READERS_AWAY; i++) {
 		ids[i] = id_with_event(ch);
-		readers[i] = start(ch, 1, 3 + 10 * i);
+		/* Long enough that none is back while another's event waits. */
+		readers[i] = start(ch, 1, 60 + 5 * i);
 	}
 	for (unsigned int i = 0; i < SHIM_READERS_AWAY; i++)
 		await_away(readers[i]);
