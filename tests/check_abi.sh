@@ -24,22 +24,7 @@ command -v abidiff >/dev/null || skip "no abidiff (abigail-tools)" needed
 stock=$({ PATH=$PATH:/sbin:/usr/sbin ldconfig -p; } 2>/dev/null |
 	awk '$1 == "librdmacm.so.1" { print $NF; exit }')
 [ -e "$stock" ] || skip "no librdmacm.so.1 of the system (librdmacm1)" needed
-tmp=$(mktemp -d) || exit 99
-trap 'rm -rf "$tmp"' EXIT
-n=0
-bad=0
-
-# Passes if the file of complaints is empty.
-report() {
-	n=$((n + 1))
-	if [ -s "$tmp/log" ]; then
-		echo "not ok $n - $1"
-		sed 's/^/# /' "$tmp/log"
-		bad=1
-	else
-		echo "ok $n - $1"
-	fi
-}
+. "$srcdir/tests/tap.sh"
 
 # ---- functions and their versions
 

@@ -9,22 +9,7 @@ srcdir=${srcdir:-.}
 folders='base iwcm-core netlink driver verbs shim'
 calls=$srcdir/tests/fault-calls.txt
 exempt=$srcdir/tests/fault-exempt.txt
-tmp=$(mktemp -d) || exit 99
-trap 'rm -rf "$tmp"' EXIT
-n=0
-bad=0
-
-# report NAME: fails if $tmp/log says something.
-report() {
-	n=$((n + 1))
-	if [ -s "$tmp/log" ]; then
-		echo "not ok $n - $1"
-		sed 's/^/# /' "$tmp/log"
-		bad=1
-	else
-		echo "ok $n - $1"
-	fi
-}
+. "$srcdir/tests/tap.sh"
 
 # The names of class $1, as one regular expression.
 pattern() {

@@ -8,23 +8,10 @@ cc=$(sed -n 's/^CC = //p' Makefile 2>/dev/null)
 flags=$(sed -n 's/^IW_CFLAGS = //p' Makefile 2>/dev/null)
 read -ra CC <<<"${cc:-cc}"
 lib=.libs/librdmacm.so.1
-n=0 bad=0
 
 plan() {
 	echo "1..$n"
 	exit $bad
-}
-# verdict NAME: passes if nothing was complained about in $tmp/log.
-verdict() {
-	n=$((n + 1))
-	if [ -s "$tmp/log" ]; then
-		echo "not ok $n - $1"
-		sed 's/^/# /' "$tmp/log"
-		bad=1
-	else
-		echo "ok $n - $1"
-	fi
-	: >"$tmp/log"
 }
 skip() {
 	n=$((n + 1))
@@ -44,9 +31,7 @@ command -v readelf objdump nm ar >/dev/null || {
 	[ -z "$CI" ] || exit 1
 	exit 77
 }
-tmp=$(mktemp -d) || exit 99
-trap 'rm -rf "$tmp"' EXIT
-: >"$tmp/log"
+. "$srcdir/tests/tap.sh"
 sanitizer=
 has_flag -fsanitize=thread && sanitizer=TSan
 [[ " $flags " == *-fsanitize=*address* ]] && sanitizer=ASan
@@ -71,7 +56,7 @@ check_linked() {
 	[ -z "$segments" ] || echo "$file: a segment is both writable and executable" >>"$tmp/log"
 }
 check_linked "$lib"
-verdict "librdmacm.so.1: RELRO, BIND_NOW, no executable stack, no TEXTREL, nothing both writable and executable"
+report "librdmacm.so.1: RELRO, BIND_NOW, no executable stack, no TEXTREL, nothing both writable and executable"
 
 # The test's own programs are linked with the same flags, and stand for what users link.
 for file in .libs/* tests/.libs/* tests/*; do
@@ -83,7 +68,7 @@ for file in .libs/* tests/.libs/* tests/*; do
 	check_linked "$file"
 	linked=$((${linked:-0} + 1))
 done
-verdict "${linked:-0} libraries and programs of the build are linked so"
+report "${linked:-0} libraries and programs of the build are linked so"
 
 # ---- what the compiler did
 
@@ -93,7 +78,7 @@ wants() {
 }
 if has_flag -fstack-protector-strong; then
 	wants __stack_chk_fail
-	verdict "stack protector"
+	report "stack protector"
 else
 	skip "stack protector" "the compiler has no -fstack-protector-strong"
 fi
@@ -107,7 +92,7 @@ else
 	wants __vsnprintf_chk
 	grep -qE ' (sprintf|vsprintf|strcpy|strcat|gets)@' "$tmp/symbols" &&
 		echo "unchecked: $(grep -oE ' (sprintf|vsprintf|strcpy|strcat|gets)@.*' "$tmp/symbols" | xargs)" >>"$tmp/log"
-	verdict "FORTIFY: printing into buffers is checked, and nothing prints or copies without a limit"
+	report "FORTIFY: printing into buffers is checked, and nothing prints or copies without a limit"
 fi
 
 cat >"$tmp/f.c" <<-END
@@ -126,13 +111,13 @@ else
 		[ "$(cet_of "$archive")" = "$objects" ] ||
 			echo "$archive: $(cet_of "$archive") of $objects objects" >>"$tmp/log"
 	done
-	verdict "CET: every object is compiled for IBT and SHSTK"
+	report "CET: every object is compiled for IBT and SHSTK"
 	"${CC[@]}" -fcf-protection -fPIC -shared "$tmp/f.c" -o "$tmp/f.so"
 	if [ "$(cet_of "$tmp/f.so")" = 0 ]; then
 		skip "CET: the library says so" "the C library's start files here are not built for it"
 	else
 		[ "$(cet_of "$lib")" != 0 ] || echo "$lib: no x86 feature note" >>"$tmp/log"
-		verdict "CET: the library says so"
+		report "CET: the library says so"
 	fi
 fi
 
@@ -152,14 +137,14 @@ else
 			if (length(hex) > 4 && hex !~ /^ffffffff/) print name, "takes", hex, "bytes in one step" }' >"$tmp/log"
 	objdump -d --no-show-raw-insn "$lib" | grep -qE 'or[lq]? +\$0x0,(0x[0-9a-f]+)?\(%rsp\)' ||
 		echo "$lib: no probe of the stack" >>"$tmp/log"
-	verdict "stack clash protection: no frame steps over a guard page"
+	report "stack clash protection: no frame steps over a guard page"
 fi
 
 # ---- what is installed
 
 make -s install DESTDIR="$tmp/root" >"$tmp/install.log" 2>&1 || {
 	cat "$tmp/install.log" >>"$tmp/log"
-	verdict "make install"
+	report "make install"
 }
 here=$(pwd -P)
 find "$tmp/root" -type f >"$tmp/files"
@@ -176,7 +161,7 @@ while read -r file; do
 		echo "${file#"$tmp/root"}: mode $(stat -c %a "$file")" >>"$tmp/log"
 done <"$tmp/files"
 [ $installed -gt 0 ] || echo "no ELF file is installed" >>"$tmp/log"
-verdict "installed files ($installed ELF): no RPATH or RUNPATH, no path of the build, writable by the owner only, not setuid"
+report "installed files ($installed ELF): no RPATH or RUNPATH, no path of the build, writable by the owner only, not setuid"
 
 # check_symbols.sh and check_ibv_symbols.sh compare names and versions; this says: nothing else.
 awk '/^\t\t?[a-z_0-9]+;/ { gsub(/[\t;]/, ""); print }' verbs/exports.map | sort -u >"$tmp/map"
@@ -185,7 +170,7 @@ awk '$7 != "UND" && ($5 == "GLOBAL" || $5 == "WEAK") && $7 != "ABS" && NF >= 8 {
 	sub(/@.*/, "", $8); if ($8 != "ibv_query_gid_type") print $8 }' "$tmp/symbols" |
 	sort -u >"$tmp/exported"
 diff "$tmp/map" "$tmp/exported" | grep '^[<>]' >"$tmp/log"
-verdict "the exports are exactly those of the version script ($(wc -l <"$tmp/exported"))"
+report "the exports are exactly those of the version script ($(wc -l <"$tmp/exported"))"
 
 # ---- SECURITY.md
 
@@ -204,11 +189,11 @@ while IFS= read -r entry; do
 	fi
 done < <(tests_named)
 [ $named -ge 50 ] || echo "only $named tests are named" >>"$tmp/log"
-verdict "SECURITY.md: the $named tests that it names exist"
+report "SECURITY.md: the $named tests that it names exist"
 
 # Each row of its tables of promises ends in such a test.
 awk -F'|' '/^\| Promise/ { promises = 1; next } /^$/ { promises = 0 }
 	promises && /^\| / { n++; if ($(NF - 1) !~ /`(tests|fuzz)\//) print "no test: " $2 }
 	END { if (n < 25) print n + 0, "promises only" }' "$srcdir/SECURITY.md" >"$tmp/log"
-verdict "SECURITY.md: each promise names its test"
+report "SECURITY.md: each promise names its test"
 plan

@@ -11,22 +11,7 @@ cat "$stock/rdma/rdma_cma.h" "$stock/rdma/rdma_verbs.h" >/dev/null 2>&1 || {
 	echo "skipped: no rdma-core headers in $stock"
 	exit 77
 }
-tmp=$(mktemp -d) || exit 99
-trap 'rm -rf "$tmp"' EXIT
-n=0
-bad=0
-
-# report STATUS NAME: what $tmp/log holds is shown if it is wrong.
-report() {
-	n=$((n + 1))
-	if [ "$1" -eq 0 ]; then
-		echo "ok $n - $2"
-	else
-		echo "not ok $n - $2"
-		sed 's/^/# /' "$tmp/log"
-		bad=1
-	fi
-}
+. "$srcdir/tests/tap.sh"
 
 # compiler FLAGS...: with the headers that $headers names, before those of the system.
 compiler() {
@@ -101,15 +86,15 @@ grep -E '^[a-z][a-z0-9_]*$' "$tmp/all" | grep -vE '^(rdma|ibv)_' | grep -vxE \
 
 headers=$stock
 sorts >"$tmp/theirs" 2>"$tmp/log"
-report $? "rdma-core's headers compile"
+verdict $? "rdma-core's headers compile"
 headers=$srcdir/include
 sorts >"$tmp/ours" 2>"$tmp/log"
-report $? "ours compile"
+verdict $? "ours compile"
 for kind in value constant struct enum member; do
 	grep "^$kind " "$tmp/theirs" >"$tmp/some"
 	grep "^$kind " "$tmp/ours" | comm -23 "$tmp/some" - >"$tmp/log"
 	[ -s "$tmp/some" ] && ! [ -s "$tmp/log" ]
-	report $? "$(wc -l <"$tmp/some") of the sort: $kind"
+	verdict $? "$(wc -l <"$tmp/some") of the sort: $kind"
 done
 echo "1..$n"
 exit $bad

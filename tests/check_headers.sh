@@ -6,27 +6,13 @@
 # "not ok".
 srcdir=${srcdir:-.}
 stock=${STOCK_INCLUDE:-/usr/include}
-tmp=$(mktemp -d) || exit 99
-trap 'rm -rf "$tmp"' EXIT
-n=0
-bad=0
-
-report() {
-	n=$((n + 1))
-	if [ "$1" -eq 0 ]; then
-		echo "ok $n - $2"
-	else
-		echo "not ok $n - $2"
-		sed 's/^/# /' "$tmp/log"
-		bad=1
-	fi
-}
+. "$srcdir/tests/tap.sh"
 
 # compile COMPILER LANGUAGE STANDARD SOURCE
 compile() {
 	"$1" -x "$2" -std="$3" -Wall -Wextra -Wshadow -Wconversion -Wcast-qual -pedantic -Werror \
 		-I"$srcdir/include" -c "$tmp/$4" -o "$tmp/out.o" >"$tmp/log" 2>&1
-	report $? "$4 as $3 by $1"
+	verdict $? "$4 as $3 by $1"
 }
 
 echo '#include <rdma/rdma_cma.h>' >"$tmp/rdma_cma"
@@ -111,7 +97,7 @@ if [ -e "$stock/rdma/rdma_cma.h" ] && command -v g++ >/dev/null; then
 	status=$?
 	[ $status -ne 0 ] || diff "$tmp/theirs" "$tmp/ours" >"$tmp/log"
 	[ $? -eq 0 ] && [ $status -eq 0 ] && [ -s "$tmp/ours" ]
-	report $? "functions and fields have rdma-core's types"
+	verdict $? "functions and fields have rdma-core's types"
 fi
 
 echo "1..$n"

@@ -11,22 +11,7 @@ skip() {
 [ -e $lib ] || skip "$lib is not built"
 nm -D $lib 2>/dev/null | grep -q ' ibv_get_device_list' || skip "no entry points in it"
 real=$(readelf -d $lib | sed -n 's,.*(NEEDED).*\[\(/.*libibverbs\.so\.1\)\],\1,p')
-tmp=$(mktemp -d) || exit 99
-trap 'rm -rf "$tmp"' EXIT
-n=0
-bad=0
-
-# Passes if the file of complaints is empty.
-report() {
-	n=$((n + 1))
-	if [ -s "$tmp/log" ]; then
-		echo "not ok $n - $1"
-		sed 's/^/# /' "$tmp/log"
-		bad=1
-	else
-		echo "ok $n - $1"
-	fi
-}
+. "$srcdir/tests/tap.sh"
 
 # "symbol version" lines, the default versions alone.
 exports() {

@@ -3,22 +3,7 @@
 # Arrows run down only: which folder may include which header, and what the core
 # may call. Run by make check in the build folder; TAP-like lines.
 srcdir=${srcdir:-.}
-tmp=$(mktemp -d) || exit 99
-trap 'rm -rf "$tmp"' EXIT
-n=0
-bad=0
-
-# report NAME: fails if $tmp/log says something.
-report() {
-	n=$((n + 1))
-	if [ -s "$tmp/log" ]; then
-		echo "not ok $n - $1"
-		sed 's/^/# /' "$tmp/log"
-		bad=1
-	else
-		echo "ok $n - $1"
-	fi
-}
+. "$srcdir/tests/tap.sh"
 
 sources() {
 	find "$srcdir/$1" -name '*.[ch]' 2>/dev/null

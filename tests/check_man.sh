@@ -25,27 +25,11 @@ for tool in mandoc man gcc; do
 		exit 77
 	}
 done
-tmp=$(mktemp -d) || exit 99
-trap 'rm -rf "$tmp"' EXIT
-for n in 1 3 7; do
-	mkdir -p "$tmp/man$n"
-	cp "$man"/*.$n "$tmp/man$n"
+. "$srcdir/tests/tap.sh"
+for section in 1 3 7; do
+	mkdir -p "$tmp/man$section"
+	cp "$man"/*.$section "$tmp/man$section"
 done
-n=0
-bad=0
-
-# report NAME: what $tmp/log holds is wrong.
-report() {
-	n=$((n + 1))
-	if [ -s "$tmp/log" ]; then
-		echo "not ok $n - $1"
-		sed 's/^/# /' "$tmp/log"
-		bad=1
-	else
-		echo "ok $n - $1"
-	fi
-	: >"$tmp/log"
-}
 
 # among WORD WORDS...
 among() {

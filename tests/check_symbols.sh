@@ -11,22 +11,7 @@ if ! [ -e "$lib" ]; then
 	echo "skipped: $lib is not built"
 	exit 77
 fi
-tmp=$(mktemp -d) || exit 99
-trap 'rm -rf "$tmp"' EXIT
-n=0
-bad=0
-
-# Passes if the file of complaints is empty.
-report() {
-	n=$((n + 1))
-	if [ -s "$tmp/log" ]; then
-		echo "not ok $n - $1"
-		sed 's/^/# /' "$tmp/log"
-		bad=1
-	else
-		echo "ok $n - $1"
-	fi
-}
+. "$srcdir/tests/tap.sh"
 
 sort "$srcdir/tests/librdmacm-symbols.txt" >"$tmp/contract"
 awk '/^RDMACM_/ { version = $1 } /^\t\t[a-z]/ { sub(/;/, ""); print version, $1 }' \

@@ -3,7 +3,7 @@ TESTS += tests/check_headers.sh tests/check_header_names.sh tests/check_headers_
 	tests/check_symbols.sh tests/check_abi.sh tests/check_ibv_symbols.sh \
 	tests/check_link_orders.sh tests/check_tool.sh tests/check_man.sh \
 	tests/check_layers.sh tests/check_style.sh tests/check_review.sh
-EXTRA_DIST += tests/missing.sh tests/check_headers.sh tests/check_header_names.sh tests/check_headers_both.sh \
+EXTRA_DIST += tests/missing.sh tests/tap.sh tests/check_headers.sh tests/check_header_names.sh tests/check_headers_both.sh \
 	tests/check_symbols.sh tests/check_abi.sh tests/check_ibv_symbols.sh \
 	tests/check_link_orders.sh tests/check_tool.sh tests/check_man.sh tests/link_orders.c \
 	tests/check_layers.sh tests/check_style.sh tests/check_review.sh docs/review.md tests/librdmacm-symbols.txt \
