@@ -47,8 +47,8 @@ for t in "$src"/tests/test_*.c; do
 	*) units+=("$t") ;;
 	esac
 done
-sessions=(tests/soft/fault_sweep tests/soft/fork_live tests/hostile/hostile tests/soft/cm_stress
-	tests/soft/transfer_stress)
+sessions=(tests/soft/fault_sweep tests/soft/fork_live tests/hostile/crowd tests/hostile/hostile
+	tests/soft/cm_stress tests/soft/transfer_stress)
 make -s -j2 "${core[@]}" "${units[@]}" "${sessions[@]}" librdmacm.la private/libibverbs.so.1 \
 	>>build.log 2>&1 || {
 	tail -20 build.log
@@ -109,6 +109,7 @@ at_least $core_lines $core_branches core.sums
 verdict "the core by its own tests: $core_lines % of the lines, $core_branches % of the branches" $?
 
 run_all "${units[@]}" "${sessions[@]}"
+IWSHIM_TESTS=all run_all tests/hostile/crowd # skipped when short; takes 4 s
 figures -f "$src/base/" -f "$src/iwcm-core/" -f "$src/netlink/" -f "$src/driver/" -f "$src/verbs/" \
 	-f "$src/shim/"
 sums >all.sums

@@ -17,8 +17,9 @@ include tests/hardening.mk
 include tests/valgrind.mk
 
 AM_TESTS_ENVIRONMENT = LSAN_OPTIONS=suppressions=$(abs_top_srcdir)/tests/lsan.supp; \
-	export LSAN_OPTIONS;
-EXTRA_DIST += tests/lsan.supp
+	ASAN_OPTIONS=$$ASAN_OPTIONS:suppressions=$(abs_top_srcdir)/tests/asan.supp; \
+	export LSAN_OPTIONS ASAN_OPTIONS;
+EXTRA_DIST += tests/asan.supp tests/interrupt.h tests/lsan.supp
 
 # Comes before Criterion's own main() where that cannot run.
 CRITERION_LIBS = tests/libplainmain.la @CRITERION_LIBS@

@@ -19,4 +19,10 @@ TESTS += tests/test_soft_guard
 tests_test_soft_guard_SOURCES = tests/test_soft_guard.c
 tests_test_soft_guard_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS) $(VERBS_CFLAGS)
 tests_test_soft_guard_LDADD = libiwsoft.la libiwcm.la libiwbase.la $(CRITERION_LIBS)
+
+check_PROGRAMS += tests/test_soft_share
+TESTS += tests/test_soft_share
+tests_test_soft_share_SOURCES = tests/test_soft_share.c
+tests_test_soft_share_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_test_soft_share_LDADD = libiwsoft.la libiwcm.la libiwbase.la $(CRITERION_LIBS)
 endif

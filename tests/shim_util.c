@@ -214,3 +214,11 @@ const char *__lsan_default_suppressions(void)
 {
 	return "leak:libcriterion\n";
 }
+
+/* As in tests/asan.supp, for those who run a test by hand. */
+__attribute__((visibility("default"))) const char *__asan_default_suppressions(void);
+
+const char *__asan_default_suppressions(void)
+{
+	return "interceptor_name:sigaltstack\n";
+}

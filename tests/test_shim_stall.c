@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "shim/shim.h"
+#include "tests/interrupt.h"
 #include "tests/log_capture.h"
 #include "tests/shim_util.h"
 
@@ -313,7 +314,6 @@ Test(shim_stall, get_event__of_a_channel_that_was_destroyed)
 	const struct sigaction plain = { .sa_handler = on_alarm };
 	struct rdma_event_channel *ch;
 	pthread_t thread;
-	void *result;
 
 	begin(IW_LOG_INFO);
 	ch = blocking_channel();
@@ -329,9 +329,7 @@ Test(shim_stall, get_event__of_a_channel_that_was_destroyed)
 			      "was inside",
 			      2),
 		"%s", captured());
-	pthread_kill(thread, SIGUSR1);
-	pthread_join(thread, &result);
-	cr_assert_eq((long)result, EBADF);
+	cr_assert_eq((long)interrupt_and_join(thread), EBADF);
 	end();
 }
 
@@ -345,16 +343,13 @@ Test(shim_stall, get_event__a_signal_interrupts_as_before)
 	const struct sigaction plain = { .sa_handler = on_alarm };
 	struct rdma_event_channel *ch;
 	pthread_t thread;
-	void *result;
 
 	begin(IW_LOG_INFO);
 	ch = blocking_channel();
 	sigaction(SIGUSR1, &plain, NULL);
 	cr_assert_eq(pthread_create(&thread, NULL, get_and_be_interrupted, ch), 0);
 	cr_assert(captured_wait("it has no ids", 2));
-	pthread_kill(thread, SIGUSR1);
-	pthread_join(thread, &result);
-	cr_assert_eq((long)result, EINTR);
+	cr_assert_eq((long)interrupt_and_join(thread), EINTR);
 	rdma_destroy_event_channel(ch);
 	end();
 }

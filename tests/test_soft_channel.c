@@ -9,6 +9,7 @@
 
 #include "driver/soft/soft_cq.h"
 #include "driver/soft/soft_pset.h"
+#include "tests/interrupt.h"
 #include "tests/soft_fake.h"
 
 /* More than a pipe takes. */
@@ -289,8 +290,6 @@ static pthread_t sleeper_with(struct soft_channel *channel, int sa_flags)
 	pthread_create(&thread, NULL, get_one, channel);
 	cr_assert(fake_becomes(&began, 1));
 	usleep(20000);
-	pthread_kill(thread, SIGUSR1);
-	usleep(20000);
 	return thread;
 }
 
@@ -300,9 +299,8 @@ Test(soft_channel, get_event__a_signal_interrupts)
 	struct soft_cq *cq = new_cq(channel);
 	pthread_t thread = sleeper_with(channel, 0);
 
-	cr_assert(fake_becomes(&ended, 1));
+	interrupt_and_join(thread);
 	cr_assert_eq(ended_with, -EINTR);
-	pthread_join(thread, NULL);
 	cr_assert_eq(soft_cq_destroy(cq), 0);
 }
 
@@ -312,6 +310,10 @@ Test(soft_channel, get_event__a_signal_with_restart_does_not)
 	struct soft_cq *cq = new_cq(channel);
 	pthread_t thread = sleeper_with(channel, SA_RESTART);
 
+	for (int i = 0; i < 10; i++) {
+		pthread_kill(thread, SIGUSR1);
+		usleep(2000);
+	}
 	cr_assert_eq(__atomic_load_n(&ended, __ATOMIC_ACQUIRE), 0);
 	event(cq);
 	pthread_join(thread, NULL);

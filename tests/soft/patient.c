@@ -2,13 +2,13 @@
 /*
  * Preloaded into perftest's programs. Their second connection (ib_send_lat -R) goes
  * to a listener that the server makes anew on the same port after the first, and
- * nothing tells the client when: it is refused if it comes first, and then uses a
- * dead pointer. So a connect to a port of this host waits here until that listens.
+ * nothing tells the client when: it is refused if it comes first, or while the first
+ * one still listens, and then uses a dead pointer. So a connect to a port of this host
+ * waits here until a socket listens, from the second on another than at the first.
  */
 #include <dlfcn.h>
 #include <netinet/in.h>
 #include <rdma/rdma_cma.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -16,16 +16,19 @@
 #define STEP_US 5000
 #define LISTEN 0x0a
 
-static bool listens(unsigned int port)
+/* The inode of the socket that listens, 0 if none does. */
+static unsigned long listener(unsigned int port)
 {
 	FILE *f = fopen("/proc/net/tcp", "r");
+	unsigned long inode, found = 0;
 	unsigned int local, state;
-	bool found = false;
 	char line[256];
 
 	while (f && !found && fgets(line, sizeof(line), f))
-		found = sscanf(line, " %*d: %*8x:%x %*8x:%*x %x", &local, &state) == 2 &&
-			local == port && state == LISTEN;
+		if (sscanf(line, " %*d: %*8x:%x %*8x:%*x %x %*x:%*x %*x:%*x %*x %*u %*u %lu",
+			   &local, &state, &inode) == 3 &&
+		    local == port && state == LISTEN)
+			found = inode;
 	if (f)
 		fclose(f);
 	return found;
@@ -36,9 +39,13 @@ __attribute__((visibility("default"))) int rdma_connect(struct rdma_cm_id *id,
 {
 	int (*next)(struct rdma_cm_id *, struct rdma_conn_param *);
 	unsigned int port = ntohs(rdma_get_dst_port(id));
+	static unsigned long first;
+	unsigned long now;
 
 	*(void **)&next = dlsym(RTLD_NEXT, "rdma_connect");
-	for (int i = 0; i < STEPS && !listens(port); i++)
+	for (int i = 0; (!(now = listener(port)) || now == first) && i < STEPS; i++)
 		usleep(STEP_US);
+	if (!first)
+		first = now;
 	return next(id, param);
 }
