@@ -107,15 +107,13 @@ static int begin_addr_query(struct shim_id *id, enum shim_state *was)
 	return -EINVAL;
 }
 
-static int check_pair(struct shim_id *id, const struct sockaddr *src, const struct sockaddr *dst)
+static int check_pair(const struct sockaddr *src, const struct sockaddr *dst)
 {
-	sa_family_t bound = id->id.route.addr.src_addr.sa_family;
-
 	if (!shim_addr_known(dst))
 		return -EINVAL;
 	if (src && src->sa_family && (!shim_addr_known(src) || src->sa_family != dst->sa_family))
 		return -EINVAL;
-	return bound && bound != dst->sa_family ? -EINVAL : 0;
+	return 0;
 }
 
 static int resolve_addr(struct shim_id *id, const struct sockaddr *src, const struct sockaddr *dst,
@@ -127,15 +125,19 @@ static int resolve_addr(struct shim_id *id, const struct sockaddr *src, const st
 	struct shim_path path;
 	enum shim_state was;
 	struct iw_cm_id *cm;
-	int rc = check_pair(id, src, dst);
+	int rc = check_pair(src, dst);
 
 	if (rc)
 		return rc;
 	rc = begin_addr_query(id, &was);
 	if (rc)
 		return rc;
+	/* From here on nobody else writes the addresses of the id. */
 	if (bound->sa_family)
 		from = bound; /* what the id is bound to counts */
+	rc = from && from->sa_family != dst->sa_family ? -EINVAL : 0;
+	if (rc)
+		goto back;
 	rc = find_path(id, from, dst, &path);
 	if (rc)
 		goto back;

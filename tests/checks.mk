@@ -38,3 +38,13 @@ VM_CASES += tests/vm/guest/addrinfo.sh
 check-programs:
 	$(MAKE) $(AM_MAKEFLAGS) check TESTS="$(filter-out tests/check_%.sh,$(TESTS))"
 .PHONY: check-programs
+
+# For one more compiler's sanitizer: sessions through all layers, not each unit test.
+SESSION_STRESS = tests/soft/transfer_stress tests/soft/cm_stress tests/soft/share_stress tests/soft/progress
+SESSION_TESTS = tests/test_iw_stress tests/test_iw_race tests/test_shim_stress tests/test_shim_race \
+	tests/soft/fork_live tests/hostile/crowd tests/hostile/hostile
+check-sessions: all $(SESSION_STRESS)
+	$(MAKE) $(AM_MAKEFLAGS) check-TESTS \
+		TESTS="tests/soft/check_stress.sh $(addsuffix $(EXEEXT),$(SESSION_TESTS))"
+	$(MAKE) $(AM_MAKEFLAGS) check-races
+.PHONY: check-sessions

@@ -448,13 +448,14 @@ Test(endpoint, connect__the_hinted_data_comes_first, .timeout = 30)
 	struct rdma_cm_id *listener = listening(NULL, NULL), *id;
 	struct ibv_qp_init_attr mine = util_qp_attr();
 	struct rdma_addrinfo rai = info(false);
+	struct rdma_event_channel *ch = rdma_create_event_channel();
 	struct iw_cm_conn_param seen;
 	char data[251] = "abc";
 
 	rai.ai_connect = data;
 	rai.ai_connect_len = 3;
 	succeeds(rdma_create_ep(&id, &rai, NULL, &mine));
-	succeeds(rdma_migrate_id(id, rdma_create_event_channel()));
+	succeeds(rdma_migrate_id(id, ch));
 	param.private_data = data;
 	param.private_data_len = 249;
 	fails_with(EINVAL, rdma_connect(id, &param));
@@ -465,4 +466,5 @@ Test(endpoint, connect__the_hinted_data_comes_first, .timeout = 30)
 	cr_assert_eq(seen.private_data_len, 6);
 	rdma_destroy_ep(listener);
 	rdma_destroy_ep(id);
+	rdma_destroy_event_channel(ch);
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "driver/soft/soft_cm.h"
 #include "driver/soft/soft_turn.h"
 #include "tests/soft_cm_fake.h"
@@ -352,12 +353,15 @@ Test(soft_listen, request__waits_for_room_in_its_turn, .init = setup)
 
 Test(soft_listen, request__comes_when_the_last_was_taken_up, .init = setup)
 {
-	int a = ask(&siw), b;
+	uint64_t began = iw_now_ms();
+	int a = ask(&siw), b, n;
 
 	child(0);
 	b = ask(&siw);
 	usleep(TURN_PATIENCE_MS * 1000 / 4);
-	cr_assert_eq(fake_count(&seen), 1);
+	n = fake_count(&seen);
+	if (iw_now_ms() - began < TURN_PATIENCE_MS) /* not under valgrind, say */
+		cr_assert_eq(n, 1);
 	cr_assert_eq(iw_cm_reject(seen.ev[0].child, NULL, 0, 0), 0);
 	cr_assert_eq(iw_cm_destroy(child(1)), 0);
 	cr_assert_eq(iw_cm_destroy(seen.ev[0].child), 0);

@@ -3,7 +3,7 @@
 
 # A runner in place of Criterion's, preloaded (tests/plain_main.c): memcheck sees our code only.
 tests/valgrind_main.so: $(top_srcdir)/tests/plain_main.c
-	$(AM_V_GEN)$(MKDIR_P) tests && $(CC) -D_GNU_SOURCE -DIW_PRELOADED_MAIN -g -O1 -fPIC -shared \
+	$(AM_V_GEN)$(MKDIR_P) tests && $(CC) -D_GNU_SOURCE -DIW_PRELOADED_MAIN -g -gdwarf-4 -O1 -fPIC -shared \
 		-Wl,-z,relro,-z,now \
 		$(CRITERION_CFLAGS) -o $@ $(top_srcdir)/tests/plain_main.c
 CLEANFILES += tests/valgrind_main.so
