@@ -54,11 +54,10 @@ unit_steps() {
 	step "What a program that hangs is told" make -s -C "$src/build" check-stall
 }
 
-# The guest goes first where both want the processor. The long unit tests (hostile peers, the
-# fault sweep) run with gcc and with ASan.
-# Each compiler builds for each sanitizer; all unit tests run in gcc's builds, and in clang's
-# without one, sessions through all layers in the others. Memcheck leaves out, in CI, what takes
-# longest (soft_rx, soft_mr) and for clang's build most of the rest.
+# The guest goes first where both want the processor. Each compiler builds for each sanitizer. All
+# unit tests run in gcc's build with ASan and in clang's without a sanitizer, the long ones (hostile
+# peers, the fault sweep) with gcc alone; those with threads in gcc's with TSan; sessions through all
+# layers in all with TSan or by clang with ASan.
 sanitizer_steps() {
 	step "Interleavings of the core" make -s -C "$src/build" check-interleavings ILFLAGS=--quick
 	step "Races in the shim" env RACE_SEED=1 make -s -C "$src/build" check-races
@@ -66,27 +65,46 @@ sanitizer_steps() {
 	[ $quick = yes ] || ready asan
 	step "Unit tests (ASan, UBSan)" units "$src/build-asan"
 	export IWSHIM_TESTS=short
-	step "Build (TSan)" build_for_tests "$src/build-tsan" --enable-tsan
+	build_tests=guest step "Build (TSan)" build_for_tests "$src/build-tsan" --enable-tsan
 	[ $quick = yes ] || ready tsan
-	step "Unit tests (TSan)" units "$src/build-tsan"
-	step "Races in the shim (TSan)" env RACE_SEED=1 RACE_OPERATIONS=200000 \
-		make -s -C "$src/build-tsan" check-races
+	step "Unit tests (TSan)" units "$src/build-tsan" check-threads
+	sessions TSan "$src/build-tsan"
 	step "Build (clang)" build_for_tests "$src/build-clang" CC=clang
 	step "Unit tests (clang)" units "$src/build-clang"
-	step "Memcheck" "$src/tests/check_valgrind.sh" -b "$src/build" -x 'test_soft_(rx|mr)$'
-	step "Memcheck (clang)" "$src/tests/check_valgrind.sh" -b "$src/build-clang" \
-		-o 'session|mpa|ddp|rdmap|rx_place|rx_access|soft_cm|iw_|connect|kconn'
-	sessions asan "clang, ASan, UBSan"
-	sessions tsan "clang, TSan"
-	step "Coverage" nice "$src/tests/coverage.sh" "$src/build-cov"
-	step "Fuzz (20 s each)" nice "$src/fuzz/run.sh" 20 "$src/build-fuzz"
 }
 
-# sessions SANITIZER NAME: of a build of the library by clang.
+# What needs no build of the guest's. Memcheck has its full list by command.
+more_sanitizer_steps() {
+	local modules='mpa|ddp|rdmap|rx_place|soft_tx|soft_cm|soft_wr|iw_|connect|kconn|endpoint|_log'
+	step "Memcheck" "$src/tests/check_valgrind.sh" -b "$src/build" -o "session|$modules"
+	step "Memcheck (clang)" "$src/tests/check_valgrind.sh" -b "$src/build-clang" -o "session|$modules"
+	clang_sessions asan "clang, ASan, UBSan"
+	clang_sessions tsan "clang, TSan"
+	step "Coverage" "$src/tests/coverage.sh" "$src/build-cov"
+	step "Fuzz (20 s each)" "$src/fuzz/run.sh" 20 "$src/build-fuzz"
+}
+
+load_steps() {
+	step "Load, and ten thousand connections" make -s -C "$src/build" check-soak
+}
+
+# sessions NAME BUILD
 sessions() {
+	step "Sessions ($1)" env RACE_SEED=1 RACE_OPERATIONS=200000 STRESS_SECONDS=9 \
+		make -s -j4 -C "$2" check-sessions
+}
+
+# clang_sessions SANITIZER NAME
+clang_sessions() {
 	local dir=$src/build-clang-$1
+
 	build_tests=no step "Build ($2)" build_for_tests "$dir" CC=clang "--enable-$1"
-	step "Sessions ($2)" env RACE_SEED=1 RACE_OPERATIONS=200000 make -s -j4 -C "$dir" check-sessions
+	sessions "$2" "$dir"
+}
+
+join_lane() {
+	say "$1"
+	lane_join
 }
 
 say "Packages"
@@ -100,11 +118,12 @@ step "Build (gcc)" build_into "$src/build"
 [ $quick = yes ] || lane guest_steps
 unit_steps
 [ $sanitize = no ] || sanitizer_steps
-if [ $quick = no ]; then
-	say "In the guest, meanwhile"
-	lane_join
+[ $quick = yes ] || join_lane "In the guest, meanwhile"
+if [ $sanitize = yes ]; then
+	lane load_steps # a fixed time of waiting and computing
+	more_sanitizer_steps
+	join_lane "Load, meanwhile"
 fi
-[ $sanitize = no ] || step "Load, and ten thousand connections" make -s -C "$src/build" check-soak
 if [ $failed = 0 ]; then
 	say "SUCCESS"
 else

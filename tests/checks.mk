@@ -48,3 +48,9 @@ check-sessions: all $(SESSION_STRESS)
 		TESTS="tests/soft/check_stress.sh $(addsuffix $(EXEEXT),$(SESSION_TESTS))"
 	$(MAKE) $(AM_MAKEFLAGS) check-races
 .PHONY: check-sessions
+
+# For ThreadSanitizer: the unit tests with more than one thread, of their own or of the loop.
+check-threads: all
+	$(MAKE) $(AM_MAKEFLAGS) check-TESTS TESTS="$$(cd $(srcdir) && \
+		grep -lE 'pthread_create|util_later|soft_cm_fake|soft_loop' tests/test_*.c | sed 's/\.c$$/$(EXEEXT)/' | tr '\n' ' ')"
+.PHONY: check-threads

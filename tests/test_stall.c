@@ -247,14 +247,17 @@ Test(watch, at_the_default_level__no_thread_and_no_line)
 Test(watch, at_warn__speaks_when_the_call_is_back)
 {
 	const unsigned int before = threads();
+	uint64_t began;
 
 	capture_begin(IW_LOG_WARN, STALL_MS);
 	iw_caller_is("rdma_connect", "7", describe);
+	began = iw_now_ms();
 	sleep_watched(0);
-	cr_assert_str_eq(captured(), "");
+	if (iw_now_ms() - began < STALL_MS) /* not if the machine was busy elsewhere */
+		cr_assert_str_eq(captured(), "");
 	sleep_watched(3 * STALL_MS);
 	cr_assert_eq(threads(), before);
-	cr_assert_eq(
+	cr_assert_geq(
 		captured_count("warn: rdma_connect of id 7 has waited 0 s for a call, which has "
 			       "returned: it sleeps\n"),
 		1, "%s", captured());
@@ -266,19 +269,20 @@ Test(watch, at_warn__speaks_when_the_call_is_back)
 Test(watch, at_info__another_thread_speaks_at_each_doubling)
 {
 	struct iw_watch w;
-	unsigned int said;
+	unsigned int said, over;
 
 	capture_begin(IW_LOG_INFO, STALL_MS);
 	iw_caller_is("rdma_connect", "7", describe);
 	sleep_watched(0);
+	over = captured_count("which has returned"); /* on a busy machine */
 	iw_watch_begin(&w, &a_call);
 	cr_assert(captured_wait(SAID, 1));
 	cr_assert_captured("): it sleeps\n");
-	cr_assert_eq(captured_count("which has returned"), 0);
+	cr_assert_eq(captured_count("which has returned"), over);
 	cr_assert(captured_wait(SAID, 3));
 	iw_watch_end(&w);
 	said = captured_count(SAID);
-	cr_assert_eq(captured_count("which has returned"), 1);
+	cr_assert_eq(captured_count("which has returned"), over + 1);
 	usleep(20 * STALL_MS * 1000);
 	cr_assert_eq(captured_count(SAID), said, "of a call that is over: %s", captured());
 	capture_end();

@@ -133,6 +133,18 @@ int sweep_make_ep(struct sweep *s, struct rdma_cm_id **id, uint16_t port, bool p
 	return ret ? sweep_failed(s, "rdma_create_ep") : 0;
 }
 
+static void ask_again(struct sweep *s)
+{
+	struct rdma_cm_id *id;
+
+	if (!__atomic_load_n(&s->server.id, __ATOMIC_ACQUIRE) &&
+	    !sweep_make_ep(s, &id, ntohs(rdma_get_src_port(s->listener)), false)) {
+		rdma_connect(id, NULL);
+		rdma_destroy_ep(id);
+	}
+	usleep(1000);
+}
+
 static int run_sync(struct sweep *s)
 {
 	pthread_t thread;
@@ -147,16 +159,11 @@ static int run_sync(struct sweep *s)
 	pthread_create(&thread, NULL, serve_endpoint, s);
 	if (rdma_connect(s->client.id, NULL))
 		err = errno ? errno : -1;
-	/* It may wait for a request that was refused: another one ends that. */
-	if (err && !__atomic_load_n(&s->server.id, __ATOMIC_ACQUIRE)) {
-		struct rdma_cm_id *second = NULL;
-
-		if (!sweep_make_ep(s, &second, ntohs(rdma_get_src_port(s->listener)), false)) {
-			rdma_connect(second, NULL);
-			rdma_destroy_ep(second);
-		}
-	}
-	pthread_join(thread, &why);
+	/* It may wait for a request that was refused: others end that. */
+	while (err && pthread_tryjoin_np(thread, &why) == EBUSY)
+		ask_again(s);
+	if (!err)
+		pthread_join(thread, &why);
 	errno = err;
 	if (err)
 		return sweep_failed(s, "rdma_connect");
