@@ -326,6 +326,38 @@ Test(qp, attach__wants_init_and_no_stream)
 	cr_assert_eq(fake_attach(plain, SOCK_STREAM), -EINVAL);
 }
 
+#ifdef IW_DEBUG
+static void attach_in_the_gap(enum iw_lock_step step, const struct iw_lock *lock)
+{
+	if (step != IW_LOCK_LEFT || lock != &fake.qp->fail_lock)
+		return;
+	__atomic_store_n(&iw_lock_hook, NULL, __ATOMIC_RELAXED);
+	cr_assert_eq(fake_attach(plain, SOCK_STREAM), 0);
+}
+
+/* There was no stream to fail, and then there is one to wait for: nobody would end it. */
+static void ends_what_is_attached_meanwhile(enum ibv_qp_state state)
+{
+	alarm(10);
+	__atomic_store_n(&iw_lock_hook, attach_in_the_gap, __ATOMIC_RELAXED);
+	cr_assert_eq(modify(state), 0);
+	cr_assert_null(iw_lock_hook);
+	cr_assert_eq(fake.qp->state, state);
+	cr_assert_not(soft_stream_is_live(fake.qp));
+	cr_assert_str_eq(fake.trace, "LxE");
+}
+
+Test(qp, modify__to_error_ends_what_is_attached_meanwhile)
+{
+	ends_what_is_attached_meanwhile(IBV_QPS_ERR);
+}
+
+Test(qp, modify__to_reset_ends_what_is_attached_meanwhile)
+{
+	ends_what_is_attached_meanwhile(IBV_QPS_RESET);
+}
+#endif
+
 Test(qp, attach__without_resources_leaves_nothing)
 {
 	unsigned long nth = 0;

@@ -385,7 +385,8 @@ void soft_stream_cut(struct soft_qp *qp, const struct soft_failure *why)
 	soft_qp_settle(qp);
 	iw_lock(&qp->fail_lock);
 	from_inside = qp->settling && iw_thread_is_self(qp->settler);
-	while (qp->live && !from_inside)
+	/* One that is not failing was attached since: it is not the one to wait for. */
+	while (qp->live && qp->failing && !from_inside)
 		iw_cond_wait_told(&qp->over, &qp->fail_lock, &stall);
 	iw_unlock(&qp->fail_lock);
 	/* In first_fpdu(): nobody else will do it. */
