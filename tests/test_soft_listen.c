@@ -516,6 +516,34 @@ Test(soft_listen, listen__port_is_taken)
 	finish(id);
 }
 
+static unsigned long second_fault;
+
+static bool fails_twice(unsigned long nth, bool fails)
+{
+	return nth == 2 || nth == second_fault;
+}
+
+/* accept(2) fails, and so does what follows, the call that listens again among it. */
+Test(soft_listen, accept__is_tried_again_whatever_fails, .init = setup)
+{
+	for (second_fault = 3; second_fault <= 10; second_fault++) {
+		unsigned int before = (unsigned int)fake_count(&seen);
+		int fd;
+
+		iw_fault_hook = fails_twice;
+		iw_fault_arm(IW_FAULT_ALLOC | IW_FAULT_SYSCALL, 1000000);
+		fd = peer_connect(&addr);
+		usleep(150000);
+		iw_fault_arm(0, 0);
+		iw_fault_hook = NULL;
+		close(fd);
+		fd = ask(&siw);
+		cr_assert_eq(iw_cm_destroy(child(before)), 0);
+		close(fd);
+	}
+	finish(NULL);
+}
+
 Test(soft_listen, handshake__faults, .init = setup)
 {
 	unsigned long n;

@@ -346,7 +346,8 @@ void soft_listen_resume(struct soft_conn *listener)
 	iw_lock(&listener->lock);
 	if (listener->phase == SOFT_CONN_LISTENING) {
 		listener->timer_due_ms = 0;
-		soft_conn_watch(listener, EPOLLIN);
+		if (soft_conn_watch(listener, EPOLLIN)) /* or it would be deaf for ever */
+			soft_conn_time(listener, ACCEPT_PAUSE_MS);
 	}
 	iw_unlock(&listener->lock);
 }
