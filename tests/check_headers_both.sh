@@ -13,27 +13,12 @@ skip() {
 [ -x tests/headers_stock ] || skip "no librdmacm-dev here"
 [ -e private/libibverbs.so.1 ] || skip "the library is not built"
 nm -D private/librdmacm.so.1 | grep -qE '__(asan|tsan)_init' && skip "built with a sanitizer"
-tmp=$(mktemp -d) || exit 99
-trap 'rm -rf "$tmp"' EXIT
-n=0
-bad=0
+. "${srcdir:-.}/tests/tap.sh"
 unset LD_PRELOAD LD_LIBRARY_PATH IWSHIM_LOG
-
-# report STATUS NAME FILE: which tells more if the status is bad.
-report() {
-	n=$((n + 1))
-	if [ "$1" -eq 0 ]; then
-		echo "ok $n - $2"
-	else
-		echo "not ok $n - $2"
-		sed 's/^/# /' "$3"
-		bad=1
-	fi
-}
 
 check_header() {
 	"tests/headers_$1" --header | grep -qx "$2" >"$tmp/log"
-	report $? "headers_$1 is built with the header of $2" "$tmp/log"
+	verdict $? "headers_$1 is built with the header of $2"
 }
 check_header ours ours
 check_header stock rdma-core
@@ -41,13 +26,14 @@ check_header stock rdma-core
 for header in ours stock; do
 	timeout 60 "$build/tools/iwshim" run --soft -- "tests/headers_$header" \
 		>"$tmp/$header.iwshim" 2>"$tmp/log"
-	report $? "headers_$header runs on our library" "$tmp/log"
+	verdict $? "headers_$header runs on our library"
 done
 diff "$tmp/stock.iwshim" "$tmp/ours.iwshim" >"$tmp/log"
-report $? "either header, the same answers of our library" "$tmp/log"
+verdict $? "either header, the same answers of our library"
+cp "$tmp/ours.iwshim" "$tmp/log"
 [ "$(grep -c '^RDMA_CM_EVENT' "$tmp/ours.iwshim")" = 4 ] && tail -1 "$tmp/ours.iwshim" |
 	grep -qx 'written: written once'
-report $? "the connection came and went, and moved its data" "$tmp/ours.iwshim"
+verdict $? "the connection came and went, and moved its data"
 
 # What needs no device: the lines before the first event.
 for header in ours stock; do
@@ -55,10 +41,10 @@ for header in ours stock; do
 	status=$?
 	sed 's/^/# the system'\''s library: /' "$tmp/log"
 	[ $status -eq 0 ] || [ $status -eq 3 ] || [ -n "$(ls /sys/class/infiniband 2>/dev/null)" ]
-	report $? "headers_$header runs on the system's library, or finds no device" "$tmp/log"
+	verdict $? "headers_$header runs on the system's library, or finds no device"
 	sed '/^RDMA_CM_EVENT/,$d' "$tmp/$header.iwshim" >"$tmp/first"
 	sed '/^RDMA_CM_EVENT/,$d' "$tmp/$header.stock" | diff - "$tmp/first" >"$tmp/log"
-	report $? "either library, the same answers to headers_$header" "$tmp/log"
+	verdict $? "either library, the same answers to headers_$header"
 done
 echo "1..$n"
 exit $bad

@@ -4,6 +4,8 @@
  */
 #include "tests/shim_util.h"
 
+#include "tests/interrupt.h"
+
 #include <fcntl.h>
 #include <pthread.h>
 #include <time.h>
@@ -196,6 +198,14 @@ bool util_still_runs(struct later *l, unsigned int ms)
 		nanosleep(&tick, NULL);
 	}
 	return true;
+}
+
+void *util_interrupt(struct later *l)
+{
+	void *result = interrupt_and_join(l->thread);
+
+	free(l);
+	return result;
 }
 
 void *util_join(struct later *l)

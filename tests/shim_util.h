@@ -64,6 +64,8 @@ void util_all_gone(void);
 struct later;
 struct later *util_later(void *(*fn)(void *), void *arg);
 bool util_still_runs(struct later *later, unsigned int ms);
+/* Interrupts it by SIGUSR1 until it has ended, and joins it. */
+void *util_interrupt(struct later *later);
 void *util_join(struct later *later);
 
 #endif

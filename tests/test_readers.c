@@ -12,7 +12,6 @@
 
 #include "base/clock.h"
 #include "shim/shim.h"
-#include "tests/interrupt.h"
 #include "tests/shim_util.h"
 
 /* After such a pause a reader does not come back. */
@@ -91,11 +90,7 @@ static void was_left_blocked(struct reader *r)
 {
 	cr_assert(util_still_runs(r->later, 20));
 	cr_assert(!is_over(r));
-	while (!is_over(r)) {
-		pthread_kill(*(pthread_t *)(void *)r->later, SIGUSR1); /* the first member */
-		usleep(1000);
-	}
-	cr_assert_null(util_join(r->later));
+	cr_assert_null(util_interrupt(r->later));
 	cr_assert_eq(r->error, EBADF);
 	free(r);
 }
@@ -226,8 +221,7 @@ Test(readers, end__of_a_synchronous_id, .timeout = 20)
 	await_inside(listener->channel, 1);
 	succeeds(rdma_destroy_id(listener));
 	cr_assert(util_still_runs(l, 20));
-	cr_assert_eq((long)interrupt_and_join(*(pthread_t *)(void *)l), EBADF);
-	free(l);
+	cr_assert_eq((long)util_interrupt(l), EBADF);
 	util_all_gone();
 }
 
