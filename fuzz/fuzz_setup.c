@@ -19,6 +19,7 @@
 #define FLAG_REFUSE_CRC 4
 #define FLAG_REVISION_1 8
 #define FLAG_CUT 16
+#define FLAG_PEER_TO_PEER 32
 #define INPUT_MAX (MPA_FRAME_MAX + 16)
 
 static struct soft_offer offer;
@@ -80,6 +81,7 @@ static void conclude(struct soft_setup *setup, const struct mpa_frame *request)
 static void offer_of(const uint8_t *data)
 {
 	offer = (struct soft_offer){
+		.peer_to_peer = data[0] & FLAG_PEER_TO_PEER,
 		.crc = data[0] & FLAG_CRC,
 		.refuse_crc = data[0] & FLAG_REFUSE_CRC && !(data[0] & FLAG_CRC),
 		.ird = data[1] % (SOFT_MAX_RD_ATOM + 1),

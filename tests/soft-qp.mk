@@ -8,6 +8,11 @@ tests_test_soft_tx_SOURCES = tests/test_soft_tx.c $(soft_qp_fake)
 tests_test_soft_tx_CFLAGS = $(soft_qp_cflags)
 tests_test_soft_tx_LDADD = $(soft_qp_ldadd)
 
+IW_TESTS += tests/test_soft_nudge
+tests_test_soft_nudge_SOURCES = tests/test_soft_nudge.c $(soft_qp_fake)
+tests_test_soft_nudge_CFLAGS = $(soft_qp_cflags)
+tests_test_soft_nudge_LDADD = $(soft_qp_ldadd)
+
 IW_TESTS += tests/test_soft_sq
 tests_test_soft_sq_SOURCES = tests/test_soft_sq.c $(soft_qp_fake)
 tests_test_soft_sq_CFLAGS = $(soft_qp_cflags)

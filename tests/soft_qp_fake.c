@@ -209,14 +209,21 @@ void soft_loop_linger_held(int fd, const void *bytes, size_t len, unsigned int h
 
 void soft_timer_start(struct soft_timer *timer, unsigned int ms)
 {
-	(void)ms;
-	fake.timer = timer;
+	if (fake.qp && timer == &fake.qp->nudge.timer)
+		fake.nudge_ms = ms;
+	else
+		fake.timer = timer;
 }
 
 bool soft_timer_stop(struct soft_timer *timer)
 {
 	bool running = fake.timer == timer;
 
+	if (fake.qp && timer == &fake.qp->nudge.timer) {
+		running = fake.nudge_ms;
+		fake.nudge_ms = 0;
+		return running;
+	}
 	fake.timer = NULL;
 	return running;
 }

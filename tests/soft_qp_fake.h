@@ -33,7 +33,8 @@ struct fake {
 	size_t words_len;
 	unsigned int hold_ms; /* that they are kept back */
 	bool wants_write;
-	struct soft_timer *timer; /* running */
+	struct soft_timer *timer; /* running; not the nudge */
+	unsigned int nudge_ms;	  /* that it waits; 0: does not run */
 	unsigned int binds, invalidated;
 };
 extern struct fake fake;

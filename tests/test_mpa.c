@@ -222,11 +222,11 @@ Test(mpa, parse__ignores_what_it_has_to)
 {
 	struct mpa_frame frame;
 
-	/* R in a Request, reserved flags, RTR bits without A. */
+	/* R in a Request, reserved flags. */
 	cr_assert_eq(parse(&frame, REQ "\x3f\2\0\4\x40\1\xc0\2", 24, false), 24);
 	cr_assert(!frame.reject && !frame.markers && !frame.crc && frame.enhanced);
 	cr_assert(!frame.peer_to_peer);
-	cr_assert_eq(frame.rtr, 0);
+	cr_assert_eq(frame.rtr, MPA_RTR_SEND | MPA_RTR_WRITE | MPA_RTR_READ);
 	cr_assert_eq(frame.ird, 1);
 	cr_assert_eq(frame.ord, 2);
 }
@@ -269,15 +269,12 @@ Test(mpa, build__refuses_what_does_not_fit)
 
 Test(mpa, build__says_nothing_that_its_sender_may_not)
 {
-	const struct mpa_frame frame = { .reject = true,
-					 .enhanced = true,
-					 .revision = 2,
-					 .rtr = MPA_RTR_SEND | MPA_RTR_READ,
-					 .ird = 0xffff,
-					 .ord = 0x4000 };
+	const struct mpa_frame frame = {
+		.reject = true, .enhanced = true, .revision = 2, .ird = 0xffff, .ord = 0x4000
+	};
 	uint8_t out[MPA_FRAME_MAX];
 
-	/* No R in a Request, no RTR without A, depths cut to 14 bits. */
+	/* No R in a Request, depths cut to 14 bits. */
 	cr_assert_eq(mpa_frame_build(&frame, out, sizeof(out)), 24);
 	cr_assert_arr_eq(out, REQ "\x10\2\0\4\x3f\xff\x3f\xff", 24);
 }

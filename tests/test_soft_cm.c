@@ -19,6 +19,7 @@ static int peer;
 
 static void setup(void)
 {
+	setenv("IWSHIM_PEER_TO_PEER", "on", 1); /* what follows from it, too */
 	peer = peer_listen(&peer_addr);
 }
 
@@ -104,18 +105,40 @@ Test(soft_cm, connect__accepted, .init = setup)
 	finish(id);
 }
 
+/* As siw asks and answers. */
+Test(soft_cm, connect__client_and_server_unless_told, .init = setup)
+{
+	struct mpa_frame request, reply;
+	struct iw_cm_id *id;
+	int fd;
+
+	unsetenv("IWSHIM_PEER_TO_PEER");
+	id = connecting(&fd, &request);
+	cr_assert(!request.peer_to_peer);
+	cr_assert_eq(request.rtr, SOFT_SETUP_RTR_ALL, "how ours know each other");
+	reply = reply_to(&request);
+	reply.rtr = 0;
+	peer_send_frame(fd, &reply);
+	cr_assert_eq(outcome()->status, 0);
+	cr_assert(peer_sees_silence(fd, 20), "no RTR");
+	cr_assert(!fake_stream.peer_to_peer && !fake_stream.extensions);
+	close(fd);
+	finish(id);
+}
+
 Test(soft_cm, connect__the_peer_is_ours, .init = setup)
 {
 	struct mpa_frame request, reply;
 	struct iw_cm_id *id;
 	int fd;
 
+	unsetenv("IWSHIM_PEER_TO_PEER");
 	id = connecting(&fd, &request);
 	reply = reply_to(&request);
 	reply.rtr = SOFT_SETUP_RTR_ALL;
 	peer_send_frame(fd, &reply);
 	cr_assert_eq(outcome()->status, 0);
-	cr_assert(fake_stream.extensions);
+	cr_assert(fake_stream.extensions && fake_stream.peer_to_peer);
 	cr_assert_eq(iw_cm_disconnect(id, false), 0);
 	fake_wait_for(fake_count(&seen) == 4);
 	cr_assert_eq(seen.ev[3].type, IW_CM_EVENT_CLOSE);

@@ -520,22 +520,23 @@ static unsigned long second_fault;
 
 static bool fails_twice(unsigned long nth, bool fails)
 {
-	return nth == 2 || nth == second_fault;
+	return nth == 2 || nth == __atomic_load_n(&second_fault, __ATOMIC_RELAXED);
 }
 
 /* accept(2) fails, and so does what follows, the call that listens again among it. */
-Test(soft_listen, accept__is_tried_again_whatever_fails, .init = setup)
+Test(soft_listen, accept__is_tried_again_whatever_fails)
 {
-	for (second_fault = 3; second_fault <= 10; second_fault++) {
+	iw_fault_hook = fails_twice; /* before there is a loop, which reads it */
+	setup();
+	for (unsigned long nth = 3; nth <= 10; nth++) {
 		unsigned int before = (unsigned int)fake_count(&seen);
 		int fd;
 
-		iw_fault_hook = fails_twice;
+		__atomic_store_n(&second_fault, nth, __ATOMIC_RELAXED);
 		iw_fault_arm(IW_FAULT_ALLOC | IW_FAULT_SYSCALL, 1000000);
 		fd = peer_connect(&addr);
 		usleep(150000);
 		iw_fault_arm(0, 0);
-		iw_fault_hook = NULL;
 		close(fd);
 		fd = ask(&siw);
 		cr_assert_eq(iw_cm_destroy(child(before)), 0);

@@ -8,7 +8,7 @@
 
 #include "tests/soft_cm_fake.h"
 
-static const struct soft_offer offer = { .ird = 4, .ord = 3 };
+static const struct soft_offer offer = { .peer_to_peer = true, .ird = 4, .ord = 3 };
 
 static struct mpa_frame request(uint8_t revision)
 {
@@ -222,7 +222,7 @@ Test(soft_setup, conclude__rtr_by_what_is_answered)
 
 Test(soft_setup, conclude__a_read_needs_room)
 {
-	const struct soft_offer none = { 0 };
+	const struct soft_offer none = { .peer_to_peer = true };
 	struct mpa_frame req, reply = siw_reply(1, 0);
 	struct soft_stream s;
 	uint16_t term;
@@ -250,6 +250,48 @@ Test(soft_setup, conclude__the_responder_chooses_client_and_server)
 	reply.rtr = 0;
 	cr_assert_eq(soft_setup_conclude(&req, &reply, &offer, &s, &term), 0);
 	cr_assert(!s.peer_to_peer && !s.extensions);
+}
+
+/* RTR bits without A, which others ignore. */
+Test(soft_setup, ours__know_each_other_in_what_looks_like_client_and_server)
+{
+	const struct soft_offer mine = { .ird = 4, .ord = 3 };
+	struct soft_stream a, b;
+	struct mpa_frame req, reply;
+	uint16_t term;
+
+	soft_setup_request(&mine, 2, &req);
+	cr_assert(!req.peer_to_peer);
+	cr_assert_eq(req.rtr, SOFT_SETUP_RTR_ALL);
+	soft_setup_accept(&req, &mine, &reply, &b);
+	cr_assert(!reply.peer_to_peer);
+	cr_assert_eq(reply.rtr, SOFT_SETUP_RTR_ALL);
+	cr_assert(b.peer_to_peer && b.extensions);
+	cr_assert_eq(b.rtr, SOFT_SETUP_RTR_ALL);
+	cr_assert_eq(soft_setup_conclude(&req, &reply, &mine, &a, &term), 0);
+	cr_assert(a.peer_to_peer && a.extensions);
+	cr_assert_eq(a.rtr, MPA_RTR_WRITE);
+}
+
+Test(soft_setup, others__are_not_asked_for_peer_to_peer)
+{
+	const struct soft_offer mine = { .ird = 4, .ord = 3 };
+	struct mpa_frame req, reply = siw_reply(1, 1);
+	struct soft_stream s;
+	uint16_t term;
+
+	soft_setup_request(&mine, 2, &req);
+	for (uint8_t rtr = 0; rtr < SOFT_SETUP_RTR_ALL; rtr++) {
+		reply.peer_to_peer = rtr; /* some say A whatever they were asked */
+		reply.rtr = rtr;
+		cr_assert_eq(soft_setup_conclude(&req, &reply, &mine, &s, &term), 0);
+		cr_assert(!s.peer_to_peer && !s.extensions);
+		req.rtr = rtr;
+		soft_setup_accept(&req, &mine, &reply, &s);
+		cr_assert(!s.peer_to_peer && !s.extensions && !reply.peer_to_peer && !reply.rtr);
+		soft_setup_request(&mine, 2, &req);
+		reply = siw_reply(1, 1);
+	}
 }
 
 /* --------------------------------------------------------------- Revisions */

@@ -26,6 +26,7 @@ libiwsoft_la_SOURCES = \
 	driver/soft/soft_loop.c driver/soft/soft_loop.h \
 	driver/soft/soft_methods.c \
 	driver/soft/soft_mr.c driver/soft/soft_mr.h \
+	driver/soft/soft_nudge.c driver/soft/soft_nudge.h \
 	driver/soft/soft_pset.c driver/soft/soft_pset.h \
 	driver/soft/soft_qp.c driver/soft/soft_qp.h \
 	driver/soft/soft_qp_table.c driver/soft/soft_stream.c \

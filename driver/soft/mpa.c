@@ -55,8 +55,6 @@ static void parse_enhanced(struct mpa_frame *frame, const uint8_t *in)
 	frame->ird = word0 & MPA_DEPTH_MAX;
 	frame->ord = word1 & MPA_DEPTH_MAX;
 	frame->peer_to_peer = word0 & WORD0_PEER_TO_PEER;
-	if (!frame->peer_to_peer)
-		return; /* RFC 6581 section 9.2: the others mean nothing then */
 	frame->rtr = (uint8_t)((word0 & WORD0_RTR_SEND ? MPA_RTR_SEND : 0) |
 			       (word1 & WORD1_RTR_WRITE ? MPA_RTR_WRITE : 0) |
 			       (word1 & WORD1_RTR_READ ? MPA_RTR_READ : 0));
@@ -107,7 +105,7 @@ static uint8_t frame_flags(const struct mpa_frame *frame)
 
 static void build_enhanced(const struct mpa_frame *frame, uint8_t *out)
 {
-	unsigned int rtr = frame->peer_to_peer ? frame->rtr : 0;
+	unsigned int rtr = frame->rtr;
 	uint32_t word0 = iw_min_u32(frame->ird, MPA_DEPTH_MAX);
 	uint32_t word1 = iw_min_u32(frame->ord, MPA_DEPTH_MAX);
 

@@ -38,7 +38,7 @@ struct mpa_frame {
 	uint8_t revision;
 	/* Of the enhanced data; 0 if there is none. */
 	bool peer_to_peer; /* A */
-	uint8_t rtr;	   /* enum mpa_rtr, or'ed */
+	uint8_t rtr;	   /* enum mpa_rtr, or'ed; without A they mean nothing to RFC 6581 */
 	uint16_t ird, ord; /* of the sender */
 	/* The ULP's part: without the enhanced data. Points into the input. */
 	const uint8_t *private_data;

@@ -129,6 +129,7 @@ static int queue_request(struct soft_conn *conn, struct soft_setup *setup,
 	setup->offer = (struct soft_offer){
 		.ird = soft_setup_depth(param->responder_resources),
 		.ord = soft_setup_depth(param->initiator_depth),
+		.peer_to_peer = soft_setup_wants_peer_to_peer(),
 		.private_data = param->private_data,
 		.private_data_len = param->private_data_len,
 	};

@@ -19,6 +19,7 @@
 #include "driver/soft/soft_guard.h"
 #include "driver/soft/soft_loop.h"
 #include "driver/soft/soft_mr.h"
+#include "driver/soft/soft_nudge.h"
 #include "driver/soft/soft_pset.h"
 #include "driver/soft/soft_rq.h"
 #include "driver/soft/soft_rx.h"
@@ -104,6 +105,7 @@ struct soft_qp {
 	struct iw_cond over; /* live ended */
 	struct soft_timer close_timer;
 	struct soft_guard guard;
+	struct soft_nudge nudge;
 
 	struct soft_sq sq;
 	struct soft_tx tx;

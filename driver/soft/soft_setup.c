@@ -46,6 +46,22 @@ void soft_setup_crc(struct soft_offer *offer, enum soft_crc_policy policy, bool 
 	offer->refuse_crc = policy == SOFT_CRC_REFUSE;
 }
 
+bool soft_setup_wants_peer_to_peer(void)
+{
+	static int known = -1;
+	int wants = __atomic_load_n(&known, __ATOMIC_RELAXED);
+	const char *text;
+
+	if (wants < 0) {
+		text = secure_getenv("IWSHIM_PEER_TO_PEER");
+		wants = text && !strcmp(text, "on");
+		if (text && !wants && *text && strcmp(text, "off") != 0)
+			iw_warn("IWSHIM_PEER_TO_PEER=%s is not known (on, off): off", text);
+		__atomic_store_n(&known, wants, __ATOMIC_RELAXED);
+	}
+	return wants;
+}
+
 /* --------------------------------------------------------------- Decisions */
 
 void soft_setup_request(const struct soft_offer *mine, uint8_t revision, struct mpa_frame *request)
@@ -56,7 +72,7 @@ void soft_setup_request(const struct soft_offer *mine, uint8_t revision, struct 
 		.crc = mine->crc,
 		.enhanced = enhanced,
 		.revision = revision,
-		.peer_to_peer = enhanced,
+		.peer_to_peer = enhanced && mine->peer_to_peer,
 		.rtr = enhanced ? SOFT_SETUP_RTR_ALL : 0,
 		.ird = enhanced ? mine->ird : 0,
 		.ord = enhanced ? mine->ord : 0,
@@ -82,7 +98,7 @@ static uint8_t choose_rtr(uint8_t offered)
 
 static bool is_ours(const struct mpa_frame *frame)
 {
-	return frame->peer_to_peer && frame->rtr == SOFT_SETUP_RTR_ALL;
+	return frame->enhanced && frame->rtr == SOFT_SETUP_RTR_ALL;
 }
 
 /* The depths that a responder agrees to; "elsewhere" leaves the local value. */
@@ -114,13 +130,15 @@ void soft_setup_accept(const struct mpa_frame *request, const struct soft_offer 
 	*stream = (struct soft_stream){
 		.fd = -1,
 		.crc = reply->crc,
-		.extensions = request->enhanced && is_ours(request),
-		.peer_to_peer = reply->peer_to_peer,
+		.extensions = is_ours(request),
+		.peer_to_peer = reply->peer_to_peer || is_ours(request),
 		.ird = mine->ird,
 		.ord = mine->ord,
 	};
-	if (reply->peer_to_peer)
-		reply->rtr = stream->extensions ? SOFT_SETUP_RTR_ALL : choose_rtr(request->rtr);
+	if (stream->extensions)
+		reply->rtr = SOFT_SETUP_RTR_ALL;
+	else if (reply->peer_to_peer)
+		reply->rtr = choose_rtr(request->rtr);
 	stream->rtr = reply->rtr;
 	if (request->enhanced)
 		accept_depths(request, mine, reply, stream);
@@ -162,7 +180,8 @@ static int conclude_rtr(const struct mpa_frame *request, const struct mpa_frame 
 {
 	uint8_t common = request->rtr & reply->rtr;
 
-	stream->peer_to_peer = request->peer_to_peer && reply->peer_to_peer;
+	stream->extensions = is_ours(request) && is_ours(reply);
+	stream->peer_to_peer = stream->extensions || (request->peer_to_peer && reply->peer_to_peer);
 	if (!stream->peer_to_peer)
 		return 0;
 	if (!reply->ird && common != MPA_RTR_READ)
@@ -172,7 +191,6 @@ static int conclude_rtr(const struct mpa_frame *request, const struct mpa_frame 
 	stream->rtr = choose_rtr(common);
 	if (stream->rtr == MPA_RTR_READ && !stream->ord)
 		stream->ord = 1;
-	stream->extensions = is_ours(request) && is_ours(reply);
 	return 0;
 }
 

@@ -4,10 +4,14 @@
  * non-blocking socket, and what follows from them. The decisions are pure
  * functions of the two frames; nothing here waits, and nothing keeps time.
  *
- * We offer revision 2, peer-to-peer with all three RTR frames, no markers. All
- * three in the Request and in the Reply is how two of ours know each other
- * (kernel siw never says Send): then the stream may carry RFC 7306. Other peers
- * get one RTR type back, Write before Read before Send.
+ * We offer revision 2 and no markers, and say all three RTR frames. All three in
+ * the Request and in the Reply is how two of ours know each other (kernel siw
+ * never says Send): then the stream is peer-to-peer and may carry RFC 7306. Others
+ * see a client and a server, as from kernel siw, unless they ask us for
+ * peer-to-peer: they get one RTR type back, Write before Read before Send. We ask
+ * for it (flag A, without which RTR bits mean nothing to others) only if
+ * IWSHIM_PEER_TO_PEER=on: a kernel siw that is asked for it dies when such a stream
+ * ends before it has seen the first FPDU (see soft_nudge.h).
  *
  * CRC by IWSHIM_CRC (setuid programs ignore it):
  *   auto		asked for unless both ends are on this host (default)
@@ -39,8 +43,9 @@ enum soft_crc_policy {
 /* What one side brings. */
 struct soft_offer {
 	uint16_t ird, ord;
-	bool crc;	 /* ask for it */
-	bool refuse_crc; /* a peer that asks is refused */
+	bool peer_to_peer; /* an initiator asks everybody for it */
+	bool crc;	   /* ask for it */
+	bool refuse_crc;   /* a peer that asks is refused */
 	const void *private_data;
 	uint16_t private_data_len;
 };
@@ -66,6 +71,9 @@ enum soft_crc_policy soft_setup_crc_parse(const char *text);
 /* Of this process. */
 enum soft_crc_policy soft_setup_crc_policy(void);
 void soft_setup_crc(struct soft_offer *offer, enum soft_crc_policy policy, bool same_host);
+
+/* IWSHIM_PEER_TO_PEER of this process; setuid programs ignore it. */
+bool soft_setup_wants_peer_to_peer(void);
 
 /* ---- decisions */
 

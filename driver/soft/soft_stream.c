@@ -188,6 +188,7 @@ static int attach_locked(struct soft_qp *qp, const struct soft_stream *stream,
 	__atomic_store_n(&qp->live, true, __ATOMIC_RELEASE);
 	iw_unlock(&qp->fail_lock);
 	soft_qp_set_state(qp, IBV_QPS_RTS);
+	soft_nudge_start(qp);
 	return 0;
 }
 
@@ -334,6 +335,7 @@ static void end_stream(struct soft_qp *qp)
 	flush_all(qp, &why);
 	soft_timer_stop(&qp->close_timer);
 	soft_guard_stop(qp);
+	soft_nudge_stop(qp);
 	if (why.has_event)
 		soft_async_post(qp->ctx, why.event, &qp->ibv);
 	if (qp->srq)

@@ -342,7 +342,8 @@ bool soft_tx_is_idle(const struct soft_qp *qp)
 {
 	const struct soft_tx *tx = &qp->tx;
 
-	return !tx->rest && !tx->at.rtr_due && tx->at.irq_head == tx->irq_tail &&
+	return !tx->rest && !tx->at.rtr_due && !tx->at.nudge_due &&
+	       tx->at.irq_head == tx->irq_tail &&
 	       qp->sq.tx == (tx->closing ? tx->close_at : qp->sq.posted);
 }
 

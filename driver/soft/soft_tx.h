@@ -42,8 +42,9 @@ struct soft_tx_cursor {
 	uint32_t irq_head, irq_sent;		 /* the answer in work, payload sent of it */
 	uint32_t reads;				 /* in flight, those being cut included */
 	uint8_t responses_in_row;
-	bool imm_due; /* of a work request with immediate data only that is left */
-	bool rtr_due; /* initiator, peer-to-peer */
+	bool imm_due;	/* of a work request with immediate data only that is left */
+	bool rtr_due;	/* initiator, peer-to-peer */
+	bool nudge_due; /* soft_nudge.h; set between two messages */
 };
 
 struct soft_tx {

@@ -351,6 +351,16 @@ static int cut_response(const struct cut *c, struct soft_cut_fault *fault)
 
 /* ---- the RTR, and what is next */
 
+/* A zero-length RDMA Write: the usual RTR, and a nudge (soft_nudge.h). */
+static int cut_empty_write(const struct cut *c)
+{
+	struct ddp_header h = tagged(RDMAP_WRITE, RTR_STAG, 0, 0, true);
+
+	c->at->nudge_due = false;
+	add_header(c, &h);
+	return end_fpdu(c);
+}
+
 static int cut_rtr(const struct cut *c)
 {
 	struct rdmap_read_request r = { .source_stag = RTR_STAG };
@@ -369,8 +379,7 @@ static int cut_rtr(const struct cut *c)
 		add_header(c, &h);
 		break;
 	default:
-		h = tagged(RDMAP_WRITE, RTR_STAG, 0, 0, true);
-		add_header(c, &h);
+		return cut_empty_write(c);
 	}
 	return end_fpdu(c);
 }
@@ -394,6 +403,8 @@ int soft_cut_next(struct soft_qp *qp, struct soft_tx_batch *batch, struct soft_t
 
 	if (at->rtr_due)
 		return cut_rtr(&c);
+	if (at->nudge_due)
+		return cut_empty_write(&c);
 	if (response_is_next(qp, at))
 		return cut_response(&c, fault);
 	if (soft_cut_may_send(qp, at))

@@ -218,6 +218,7 @@ int main(int argc, char **argv)
 	}
 	setenv("IWSHIM_DEVICE", "soft", 1);
 	setenv("IWSHIM_CRC", "auto", 1);
+	setenv("IWSHIM_PEER_TO_PEER", "on", 1); /* the mode with more to go wrong */
 	if (!getrlimit(RLIMIT_NOFILE, &limit)) {
 		limit.rlim_cur = limit.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &limit);

@@ -6,7 +6,8 @@
 # Debian's kernel has rxe but not siw; siw is compiled from Debian's own kernel source package.
 # A build is made in a temporary folder and renamed when complete, so interrupting is harmless.
 # Its name is the kernel release and a hash of what went in: a change makes a new one.
-# Environment: IWSHIM_VM_CACHE, IWSHIM_VM_RELEASE (a kernel release instead of the newest).
+# Environment: IWSHIM_VM_CACHE, IWSHIM_VM_RELEASE (a kernel release instead of the newest),
+# IWSHIM_VM_SIW_PAUSE (ms that siw pauses where tests/vm/README.md says what it misses).
 # As root it installs the packages that it and the tests need; others are told which are missing.
 # Exit: 0 built or cached, 77 something is missing (stderr says what), 1 the build failed.
 set -euo pipefail
@@ -66,7 +67,7 @@ newest_release() {
 
 # What shapes the result, bar the kernel release; raise $recipe when the building itself changes.
 recipe_hash() {
-	{ echo "$recipe $modules" && cat "$here/initrd-init.sh"; } | sha256sum | cut -c1-12
+	{ echo "$recipe $modules${IWSHIM_VM_SIW_PAUSE:+ $IWSHIM_VM_SIW_PAUSE}" && cat "$here/initrd-init.sh"; } | sha256sum | cut -c1-12
 }
 
 # Without lists or network an older build of the same recipe is as good.
@@ -121,10 +122,19 @@ newest_deb() {
 	find "$cache/debs" -name "$1_*.deb" -printf '%T@ %p\n' | sort -n | awk 'END { print $2 }'
 }
 
+# Between the Reply, which has been sent, and taking up the socket's word.
+pause_siw() {
+	local file=$1
+	sed -i -e '0,/^#include/s//#include <linux\/delay.h>\n&/' \
+		-e "s/^\tif (wait_for_peer_rts) {\$/\tmsleep($IWSHIM_VM_SIW_PAUSE);\n&/" "$file"
+	[ "$(grep -c msleep "$file")" = 1 ] || die "siw_accept() is not what it was"
+}
+
 compile_siw() {
 	local src=drivers/infiniband/sw/siw tree=linux-source-6.1
 	dpkg --fsys-tarfile "$(newest_deb linux-source-6.1)" |
 		tar xO ./usr/src/$tree.tar.xz | tar xJ -C "$work" $tree/$src
+	[ -z "${IWSHIM_VM_SIW_PAUSE:-}" ] || pause_siw "$work/$tree/$src/siw_cm.c"
 	make -s -C "/usr/src/linux-headers-$release" M="$work/$tree/$src" CONFIG_RDMA_SIW=m modules \
 		>"$work/siw.log" 2>&1 || {
 		tail -n 20 "$work/siw.log" >&2

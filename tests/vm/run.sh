@@ -106,10 +106,11 @@ boot() {
 }
 
 # Emulated processors stall when the host is busy: the watchdogs get time, and the kernel does not
-# panic at boot because a timer interrupt came late.
+# panic at boot because a timer interrupt came late. An oops ends the guest: what comes after would
+# wait for what is dead.
 cmdline() {
 	echo "console=ttyS0 quiet panic=-1 mitigations=off log_buf_len=4M watchdog_thresh=60" \
-		"no_timer_check rcupdate.rcu_cpu_stall_timeout=120" \
+		"oops=panic no_timer_check rcupdate.rcu_cpu_stall_timeout=120" \
 		"iwshim.init=$here/guest/init.sh iwshim.files=$logdir/files"
 }
 
