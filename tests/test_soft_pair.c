@@ -283,6 +283,60 @@ Test(pair, understands_each_other_in_every_operation, .timeout = 120)
 	}
 }
 
+static bool changes_are_over;
+
+static void *change_all_the_time(void *bytes)
+{
+	uint8_t *at = bytes, value = 0;
+
+	for (; !__atomic_load_n(&changes_are_over, __ATOMIC_RELAXED); value++)
+		for (size_t i = 0; i < LEN; i += 997)
+			__atomic_store_n(&at[i], value, __ATOMIC_RELAXED);
+	return NULL;
+}
+
+/* The digest is of what is, or was, on the wire. */
+static void survives_changes_of(struct end *end, enum ibv_wr_opcode opcode)
+{
+	pthread_t thread;
+
+#ifdef __SANITIZE_THREAD__
+	cr_skip_test("it races on purpose");
+#endif
+	setup(true, 0);
+	changes_are_over = false;
+	cr_assert_eq(pthread_create(&thread, NULL, change_all_the_time, end->bytes), 0);
+	for (int i = 0; i < 100; i++) {
+		if (opcode != IBV_WR_RDMA_READ)
+			post_recv(&b, 1, LEN);
+		post(opcode, 0, LEN);
+		if (opcode != IBV_WR_RDMA_READ)
+			good(&b);
+		good(&a);
+	}
+	__atomic_store_n(&changes_are_over, true, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
+	cr_assert_eq(a.ended + b.ended, 0);
+	teardown();
+}
+
+/* As a program does that clears what it has polled for. */
+Test(pair, changes__where_a_write_goes, .timeout = 120)
+{
+	survives_changes_of(&b, IBV_WR_RDMA_WRITE_WITH_IMM);
+}
+
+Test(pair, changes__where_a_read_comes_from, .timeout = 120)
+{
+	survives_changes_of(&b, IBV_WR_RDMA_READ);
+}
+
+/* As perftest does, whose last words come to where it writes from. */
+Test(pair, changes__where_a_write_comes_from, .timeout = 120)
+{
+	survives_changes_of(&a, IBV_WR_RDMA_WRITE_WITH_IMM);
+}
+
 Test(pair, opens_with_every_rtr, .timeout = 60)
 {
 	static const enum mpa_rtr kinds[] = { MPA_RTR_SEND, MPA_RTR_WRITE, MPA_RTR_READ };

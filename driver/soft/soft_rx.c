@@ -7,7 +7,8 @@
  * lies there whole is treated in one go, its CRC first. Of a large one the rest
  * is read straight into registered memory, together with its trailer and the
  * head of what follows. Then placing comes before the CRC, but nothing is
- * delivered before it.
+ * delivered before it. A Write that has a CRC goes through the buffer: a program
+ * may poll its target, and change it before we have looked at what came.
  */
 #include "driver/soft/soft_rx.h"
 
@@ -257,7 +258,7 @@ static ssize_t read_buffered(struct soft_rx_call *call, size_t *wanted)
 	struct iovec iov = { .iov_base = small, .iov_len = sizeof(small) };
 	ssize_t got;
 
-	large = rx->bulk ? NULL : thread_buffer();
+	large = rx->bulk && rx->phase != SOFT_RX_PAYLOAD ? NULL : thread_buffer();
 	if (large)
 		iov = (struct iovec){ .iov_base = large, .iov_len = BUFFER_SIZE };
 	*wanted = iov.iov_len;
@@ -304,9 +305,13 @@ static ssize_t read_direct(struct soft_rx_call *call, size_t *wanted)
 }
 
 /* Once a payload goes straight to memory, its last bytes do as well. */
-static bool wants_direct(const struct soft_rx *rx)
+static bool wants_direct(const struct soft_rx_call *call)
 {
-	return rx->phase == SOFT_RX_PAYLOAD && (rx->bulk || rx->left >= DIRECT_MIN);
+	const struct soft_rx *rx = &call->qp->rx;
+
+	if (rx->phase != SOFT_RX_PAYLOAD || !(rx->bulk || rx->left >= DIRECT_MIN))
+		return false;
+	return !call->qp->stream.crc || soft_rx_op(call) != RDMAP_WRITE;
 }
 
 /* Receives until the socket is empty, the QP fails or the budget is used up (true). */
@@ -319,7 +324,7 @@ static bool receive_all(struct soft_rx_call *call)
 	while (done < SOFT_RX_BUDGET) {
 		if (soft_qp_is_failing(qp) || qp->stream.fd < 0)
 			return false;
-		if (wants_direct(&qp->rx))
+		if (wants_direct(call))
 			got = read_direct(call, &wanted);
 		else
 			got = read_buffered(call, &wanted);

@@ -152,7 +152,12 @@ static bool is_slow_alone(const struct soft_tx_batch *batch, const struct soft_p
 	return ahead && ahead < SLOW_AHEAD && is_mapped(pin->ptr, len);
 }
 
-enum soft_mem_fault soft_batch_add_local(struct soft_tx_batch *batch, struct soft_pd *pd,
+/*
+ * A program should leave alone what it has asked to be sent. But one that receives
+ * there, as perftest does, must see its message spoilt and not its connection lost:
+ * what has a checksum is a copy.
+ */
+enum soft_mem_fault soft_batch_add_local(struct soft_tx_batch *batch, const struct soft_qp *qp,
 					 const struct ibv_sge *sge)
 {
 	struct soft_piece piece = {
@@ -161,10 +166,14 @@ enum soft_mem_fault soft_batch_add_local(struct soft_tx_batch *batch, struct sof
 	enum soft_mem_fault fault;
 	struct soft_pin pin;
 
-	fault = soft_mem_pin_local(pd, sge->lkey, sge->addr, sge->length, false, &pin);
+	fault = soft_mem_pin_local(qp->pd, sge->lkey, sge->addr, sge->length, false, &pin);
 	if (fault || !sge->length)
 		return fault;
-	if (piece.len <= SOFT_COPY_MAX || is_slow_alone(batch, &pin, piece.len))
+	if (qp->stream.crc && piece.len > SOFT_COPY_MAX && !is_mapped(pin.ptr, piece.len)) {
+		soft_mem_unpin(&pin);
+		return SOFT_MEM_STAG;
+	}
+	if (piece.len <= SOFT_COPY_MAX || qp->stream.crc || is_slow_alone(batch, &pin, piece.len))
 		add_copy(batch, &pin, piece.len);
 	else
 		add_pinned(batch, &piece, &pin);

@@ -6,7 +6,7 @@
  * copy ("rep movsb") takes 2.5 times as long if its target lies a few bytes
  * further into a page than its source. That is what a header in front of a
  * page-aligned buffer makes of it, and costs more than a copy of ours.
- * Of what a peer reads under a CRC a copy is taken, too.
+ * Of what goes under a CRC a copy is taken, too.
  * A thread has one batch, whatever it sends.
  *
  * What a full socket leaves of an FPDU becomes a soft_tx_rest, which belongs to
@@ -82,7 +82,7 @@ bool soft_batch_has_room(const struct soft_tx_batch *batch);
 /* An FPDU is begun, filled by the calls below, and ended or dropped. */
 void soft_batch_begin(struct soft_tx_batch *batch);
 uint8_t *soft_batch_stage(struct soft_tx_batch *batch, uint32_t len);
-enum soft_mem_fault soft_batch_add_local(struct soft_tx_batch *batch, struct soft_pd *pd,
+enum soft_mem_fault soft_batch_add_local(struct soft_tx_batch *batch, const struct soft_qp *qp,
 					 const struct ibv_sge *sge);
 enum soft_mem_fault soft_batch_add_remote(struct soft_tx_batch *batch, const struct soft_qp *qp,
 					  const struct ibv_sge *source);

@@ -125,7 +125,7 @@ static enum soft_mem_fault add_payload(const struct cut *c, const struct soft_sw
 		}
 		part.addr += from;
 		part.length = iw_min_u32(part.length - from, len);
-		fault = soft_batch_add_local(c->batch, c->qp->pd, &part);
+		fault = soft_batch_add_local(c->batch, c->qp, &part);
 		if (fault)
 			return fault;
 		len -= part.length;
