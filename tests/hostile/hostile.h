@@ -181,6 +181,8 @@ void peer_read_frame(struct test *t, int fd, struct wire_frame *frame);
 void peer_send_segment(struct test *t, const struct stream *s, const struct wire_segment *segment);
 /* The next FPDU in t->in; false: the stream has ended. */
 bool peer_read_segment(struct test *t, const struct stream *s, struct wire_segment *segment);
+/* The first FPDU of an initiator. The others pass over what looks the same: a nudge. */
+bool peer_read_rtr(struct test *t, const struct stream *s, struct wire_segment *segment);
 
 /* ---- good behaviour, and what is due after bad (stream.c) */
 enum {

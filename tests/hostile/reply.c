@@ -54,7 +54,7 @@ static void check_established(struct test *t, struct stream *s, const struct ans
 
 	victim_wait_established(t, s->end);
 	if (!answer->no_rtr)
-		require(t, peer_read_segment(t, s, &rtr), "no RTR");
+		require(t, peer_read_rtr(t, s, &rtr), "no RTR");
 	else
 		peer_expect_silence(t, s->fd, 50);
 	stream_good_send(t, s, 0);

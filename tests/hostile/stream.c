@@ -66,7 +66,7 @@ static void open_from_initiator(struct test *t, struct stream *s, unsigned int h
 	peer_send_frame(t, s->fd, &frame);
 	victim_wait_established(t, s->end);
 	require(t,
-		peer_read_segment(t, s, &rtr) && rtr.ddp == TAGGED_LAST && rtr.rdmap == OP_WRITE &&
+		peer_read_rtr(t, s, &rtr) && rtr.ddp == TAGGED_LAST && rtr.rdmap == OP_WRITE &&
 			!rtr.len,
 		"no RTR Write");
 }

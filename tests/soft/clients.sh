@@ -10,7 +10,6 @@
 . "$(dirname "$0")/lib.sh"
 
 known=$here/known.txt
-patient=$build/tests/soft/.libs/patient.so # see tests/soft/patient.c
 python=/usr/bin/python3
 py_modules="test_rdmacm test_addr test_device test_pd test_mr test_cq test_cqex test_cq_events
 	test_qp test_qpex test_odp test_atomic test_fork test_shared_pd test_parent_domain

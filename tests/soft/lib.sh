@@ -16,6 +16,7 @@ while getopts b:o: option; do
 done
 our_lib=$build/.libs/librdmacm.so.1
 tool=$build/tools/iwshim
+patient=$build/tests/soft/.libs/patient.so # see tests/soft/patient.c
 
 tests=0 bad=0 reason=''
 ok() {

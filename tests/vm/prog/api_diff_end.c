@@ -170,9 +170,10 @@ static struct rdma_cm_id *silent_client(struct rdma_event_channel *ch)
 {
 	struct rdma_conn_param param = conn_param(NULL, 0);
 	uint16_t port = fresh_port();
-	int tcp = socket(AF_INET, SOCK_STREAM, 0);
+	int tcp = socket(AF_INET, SOCK_STREAM, 0), on = 1;
 	struct rdma_cm_id *id;
 
+	setsockopt(tcp, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)); /* the last run's TIME_WAIT */
 	need(!bind(tcp, sa(ADDR, port), sizeof(struct sockaddr_in)) && !listen(tcp, 4));
 	id = new_client(ch, WITH_QP, htons(port));
 	need(!rdma_connect(id, &param));
