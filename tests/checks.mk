@@ -39,12 +39,13 @@ check-programs:
 	$(MAKE) $(AM_MAKEFLAGS) check TESTS="$(filter-out tests/check_%.sh,$(TESTS))"
 .PHONY: check-programs
 
-# For one more compiler's sanitizer: sessions through all layers, not each unit test.
+# For one more compiler's sanitizer: sessions through all layers, not each unit test. Nothing else is
+# built: that took longer than to run them.
 SESSION_STRESS = tests/soft/transfer_stress tests/soft/cm_stress tests/soft/share_stress tests/soft/progress
 SESSION_TESTS = tests/test_iw_stress tests/test_iw_race tests/test_shim_stress tests/test_shim_race \
 	tests/soft/fork_live tests/hostile/crowd tests/hostile/hostile
 check-sessions: all $(SESSION_STRESS)
-	$(MAKE) $(AM_MAKEFLAGS) check-TESTS \
+	$(MAKE) $(AM_MAKEFLAGS) check-TESTS check_PROGRAMS="$(SESSION_STRESS) $(SESSION_TESTS)" \
 		TESTS="tests/soft/check_stress.sh $(addsuffix $(EXEEXT),$(SESSION_TESTS))"
 	$(MAKE) $(AM_MAKEFLAGS) check-races
 .PHONY: check-sessions

@@ -3,9 +3,10 @@
  * A responder may miss what an initiator sends right behind its Reply. Kernel siw
  * looks at the socket when the socket says that data came, and takes that word up
  * only after it has sent the Reply: an FPDU in between lies there until another
- * one comes. If that was the RTR, its program never hears ESTABLISHED; if it was
- * the first message, both programs wait. And if the stream breaks then, a kernel
- * of siw's dies (iw_cm's BUG() for a close before ESTABLISHED).
+ * one comes. If it was the first message, both programs wait. If it was an RTR, the
+ * server never hears ESTABLISHED, and if the stream ends then, siw's kernel dies
+ * (BUG() of iw_cm for a close before ESTABLISHED): that is why we do not ask others
+ * for peer-to-peer.
  *
  * So an initiator whose FPDUs nobody answers says something more: a zero-length
  * RDMA Write, as an RTR is one (RFC 6581), whose STag nobody looks at and which no
