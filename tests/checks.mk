@@ -44,7 +44,7 @@ check-programs:
 SESSION_STRESS = tests/soft/transfer_stress tests/soft/cm_stress tests/soft/share_stress tests/soft/progress
 SESSION_TESTS = tests/test_iw_stress tests/test_iw_race tests/test_shim_stress tests/test_shim_race \
 	tests/soft/fork_live tests/hostile/crowd tests/hostile/hostile
-check-sessions: all $(SESSION_STRESS)
+check-sessions: all
 	$(MAKE) $(AM_MAKEFLAGS) check-TESTS check_PROGRAMS="$(SESSION_STRESS) $(SESSION_TESTS)" \
 		TESTS="tests/soft/check_stress.sh $(addsuffix $(EXEEXT),$(SESSION_TESTS))"
 	$(MAKE) $(AM_MAKEFLAGS) check-races
