@@ -150,4 +150,5 @@ for device in $DEVICES; do
 done
 stale
 sed 's/^/# /' "$OUT/table"
+ip link delete d0 # its subnet is soft_siw's, too
 done_testing
