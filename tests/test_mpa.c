@@ -269,14 +269,17 @@ Test(mpa, build__refuses_what_does_not_fit)
 
 Test(mpa, build__says_nothing_that_its_sender_may_not)
 {
-	const struct mpa_frame frame = {
-		.reject = true, .enhanced = true, .revision = 2, .ird = 0xffff, .ord = 0x4000
-	};
+	const struct mpa_frame frame = { .reject = true,
+					 .enhanced = true,
+					 .revision = 2,
+					 .rtr = MPA_RTR_SEND | MPA_RTR_READ,
+					 .ird = 0xffff,
+					 .ord = 0x4000 };
 	uint8_t out[MPA_FRAME_MAX];
 
-	/* No R in a Request, depths cut to 14 bits. */
+	/* No R in a Request, depths cut to 14 bits; RTR bits stand without A as well. */
 	cr_assert_eq(mpa_frame_build(&frame, out, sizeof(out)), 24);
-	cr_assert_arr_eq(out, REQ "\x10\2\0\4\x3f\xff\x3f\xff", 24);
+	cr_assert_arr_eq(out, REQ "\x10\2\0\4\x7f\xff\x7f\xff", 24);
 }
 
 Test(mpa, pad__fills_to_four)

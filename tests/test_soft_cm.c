@@ -105,21 +105,29 @@ Test(soft_cm, connect__accepted, .init = setup)
 	finish(id);
 }
 
-/* As siw asks and answers. */
-Test(soft_cm, connect__client_and_server_unless_told, .init = setup)
+/* Asks as users do, and hears @rtr. */
+static struct iw_cm_id *connected(int *fd, uint8_t rtr)
 {
 	struct mpa_frame request, reply;
 	struct iw_cm_id *id;
-	int fd;
 
 	unsetenv("IWSHIM_PEER_TO_PEER");
-	id = connecting(&fd, &request);
+	id = connecting(fd, &request);
 	cr_assert(!request.peer_to_peer);
 	cr_assert_eq(request.rtr, SOFT_SETUP_RTR_ALL, "how ours know each other");
 	reply = reply_to(&request);
-	reply.rtr = 0;
-	peer_send_frame(fd, &reply);
+	reply.rtr = rtr;
+	peer_send_frame(*fd, &reply);
 	cr_assert_eq(outcome()->status, 0);
+	return id;
+}
+
+/* As siw asks and answers. */
+Test(soft_cm, connect__client_and_server_unless_told, .init = setup)
+{
+	int fd;
+	struct iw_cm_id *id = connected(&fd, 0);
+
 	cr_assert(peer_sees_silence(fd, 20), "no RTR");
 	cr_assert(!fake_stream.peer_to_peer && !fake_stream.extensions);
 	close(fd);
@@ -128,16 +136,9 @@ Test(soft_cm, connect__client_and_server_unless_told, .init = setup)
 
 Test(soft_cm, connect__the_peer_is_ours, .init = setup)
 {
-	struct mpa_frame request, reply;
-	struct iw_cm_id *id;
 	int fd;
+	struct iw_cm_id *id = connected(&fd, SOFT_SETUP_RTR_ALL);
 
-	unsetenv("IWSHIM_PEER_TO_PEER");
-	id = connecting(&fd, &request);
-	reply = reply_to(&request);
-	reply.rtr = SOFT_SETUP_RTR_ALL;
-	peer_send_frame(fd, &reply);
-	cr_assert_eq(outcome()->status, 0);
 	cr_assert(fake_stream.extensions && fake_stream.peer_to_peer);
 	cr_assert_eq(iw_cm_disconnect(id, false), 0);
 	fake_wait_for(fake_count(&seen) == 4);

@@ -105,14 +105,13 @@ static uint8_t frame_flags(const struct mpa_frame *frame)
 
 static void build_enhanced(const struct mpa_frame *frame, uint8_t *out)
 {
-	unsigned int rtr = frame->rtr;
 	uint32_t word0 = iw_min_u32(frame->ird, MPA_DEPTH_MAX);
 	uint32_t word1 = iw_min_u32(frame->ord, MPA_DEPTH_MAX);
 
 	word0 |= frame->peer_to_peer ? WORD0_PEER_TO_PEER : 0;
-	word0 |= rtr & MPA_RTR_SEND ? WORD0_RTR_SEND : 0;
-	word1 |= rtr & MPA_RTR_WRITE ? WORD1_RTR_WRITE : 0;
-	word1 |= rtr & MPA_RTR_READ ? WORD1_RTR_READ : 0;
+	word0 |= frame->rtr & MPA_RTR_SEND ? WORD0_RTR_SEND : 0;
+	word1 |= frame->rtr & MPA_RTR_WRITE ? WORD1_RTR_WRITE : 0;
+	word1 |= frame->rtr & MPA_RTR_READ ? WORD1_RTR_READ : 0;
 	wire_put16(out, (uint16_t)word0);
 	wire_put16(out + 2, (uint16_t)word1);
 }

@@ -118,6 +118,8 @@ static void accept_depths(const struct mpa_frame *request, const struct soft_off
 void soft_setup_accept(const struct mpa_frame *request, const struct soft_offer *mine,
 		       struct mpa_frame *reply, struct soft_stream *stream)
 {
+	const bool ours = is_ours(request);
+
 	*reply = (struct mpa_frame){
 		.is_reply = true,
 		.crc = request->crc || mine->crc,
@@ -130,12 +132,12 @@ void soft_setup_accept(const struct mpa_frame *request, const struct soft_offer 
 	*stream = (struct soft_stream){
 		.fd = -1,
 		.crc = reply->crc,
-		.extensions = is_ours(request),
-		.peer_to_peer = reply->peer_to_peer || is_ours(request),
+		.extensions = ours,
+		.peer_to_peer = ours || reply->peer_to_peer,
 		.ird = mine->ird,
 		.ord = mine->ord,
 	};
-	if (stream->extensions)
+	if (ours)
 		reply->rtr = SOFT_SETUP_RTR_ALL;
 	else if (reply->peer_to_peer)
 		reply->rtr = choose_rtr(request->rtr);

@@ -67,7 +67,10 @@ newest_release() {
 
 # What shapes the result, bar the kernel release; raise $recipe when the building itself changes.
 recipe_hash() {
-	{ echo "$recipe $modules${IWSHIM_VM_SIW_PAUSE:+ $IWSHIM_VM_SIW_PAUSE}" && cat "$here/initrd-init.sh"; } | sha256sum | cut -c1-12
+	{
+		echo "$recipe $modules${IWSHIM_VM_SIW_PAUSE:+ $IWSHIM_VM_SIW_PAUSE}"
+		cat "$here/initrd-init.sh"
+	} | sha256sum | cut -c1-12
 }
 
 # Without lists or network an older build of the same recipe is as good.
