@@ -210,6 +210,39 @@ wait_end() {
 	return 124
 }
 
+# ---- what siw misses
+# A client's first message that siw's server does not see ("Known of siw" in tests/vm/README.md), on
+# any library, leaves a trace: bytes that stay in an established socket. Everything else that hangs
+# is a failure; what left this trace may be tried again.
+
+# watch_siw: looks for it from now on, in the background.
+watch_siw() {
+	missed_file=$TMPDIR/missed
+	: >"$missed_file"
+	watch_sockets &
+}
+
+# siw_missed: was there one since the last call?
+siw_missed() {
+	[ -s "$missed_file" ] || return 1
+	: >"$missed_file"
+	echo "# siw missed a first message: it stayed in its socket"
+}
+
+watch_sockets() {
+	local before=' ' now here there state queues
+	while pause 3; do
+		now=' '
+		while read -r _ here there state queues _; do
+			[[ "$state $queues" =~ ^01.*:0*[1-9A-F] ]] || continue
+			queues="$here $there ${queues#*:};"
+			[[ $before != *"$queues"* ]] || echo "$queues" >>"$missed_file"
+			now+=$queues
+		done < <(cat /proc/net/tcp /proc/net/tcp6)
+		before=$now
+	done
+}
+
 # ---- the guest's set-up
 
 # libibverbs opens the drivers of all vendors in every process; with the two that we have here

@@ -4,6 +4,8 @@
 # them is one test, on the libraries of $combo (set_combo). What is tried with which program is in
 # program_cases.sh.
 
+watch_siw
+
 wanted() {
 	[[ $1 =~ ${ONLY:-.} ]]
 }
@@ -70,12 +72,15 @@ seconds_since() {
 
 # pair NAME SERVER CLIENT...: one test.
 pair() {
-	local name=$1 try log=$OUT/$DEV.${combo/\//-}.$1 begin=$EPOCHREALTIME
+	local name=$1 try missed=0 log=$OUT/$DEV.${combo/\//-}.$1 begin=$EPOCHREALTIME
 	shift
 	if wanted "$name"; then
 		for ((try = 0; try <= retries; try++)); do
 			attempt "$log" "$@"
 			[ -n "$why" ] || break
+			if siw_missed && ((missed++ < 2)); then
+				((retries++))
+			fi
 			[ "$try" != "$retries" ] || break
 			echo "# $name [$DEV $combo] tries again:$why"
 			[ -z "$may_dump" ] || rm -f "$OUT/../cores/$may_dump"*
