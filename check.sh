@@ -104,7 +104,7 @@ clang_sessions() {
 
 join_lane() {
 	say "$1"
-	lane_join
+	lane_join "$1"
 }
 
 say "Packages"
@@ -128,6 +128,7 @@ if [ $failed = 0 ]; then
 	say "SUCCESS"
 else
 	say "FAILURE"
+	show_failures
 fi
 echo "$passed passed, $failed failed, $skipped skipped"
 [ $failed = 0 ]

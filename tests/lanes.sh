@@ -2,15 +2,21 @@
 # Sourced by check.sh: steps, what they count, and lanes of steps that run at once.
 # shellcheck shell=bash disable=SC2030,SC2031
 
-passed=0 failed=0 skipped=0
+passed=0 failed=0 skipped=0 failures=()
 
-# Counts what automake's test driver or a TAP stream printed.
+# The lines of failures in what automake's test driver or a TAP stream printed; TODO is known of siw.
+failing() {
+	grep -aE '^(FAIL:|ERROR:|XPASS:|not ok )' "$1" | grep -av '# TODO'
+}
+
+# count STEP LOG: counts them, and keeps them for the end.
 count() {
-	local p f s
-	p=$(grep -cE '^(PASS:|ok )' "$1")
-	f=$(grep -E '^(FAIL:|ERROR:|XPASS:|not ok )' "$1" | grep -vc '# TODO') # known of siw
-	s=$(grep -cE '^SKIP:|^ok .*# SKIP' "$1")
-	passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+	local p s lines
+	p=$(grep -acE '^(PASS:|ok )' "$2")
+	s=$(grep -acE '^SKIP:|^ok .*# SKIP' "$2")
+	mapfile -t lines < <(failing "$2")
+	passed=$((passed + p)) failed=$((failed + ${#lines[@]})) skipped=$((skipped + s))
+	failures+=("${lines[@]/#/$1: }")
 }
 
 # step NAME COMMAND...: a step that prints no counts of its own is one test.
@@ -22,9 +28,10 @@ step() {
 	"$@" 2>&1 | tee "$log"
 	rc=${PIPESTATUS[0]}
 	local before=$((passed + failed))
-	count "$log"
-	if [ "$rc" != 0 ] && ! grep -E '^(FAIL:|ERROR:|not ok )' "$log" | grep -qv '# TODO'; then
+	count "$name" "$log"
+	if [ "$rc" != 0 ] && [ -z "$(failing "$log")" ]; then
 		failed=$((failed + 1))
+		failures+=("$name: exit status $rc")
 		echo "FAILED ($rc): $name"
 	elif [ $((passed + failed)) = "$before" ]; then
 		passed=$((passed + 1))
@@ -32,13 +39,18 @@ step() {
 	rm -f "$log"
 }
 
+show_failures() {
+	[ ${#failures[@]} = 0 ] || printf '%s\n' "${failures[@]}"
+}
+
 # lane FUNCTION: runs its steps beside what follows; lane_join shows what they printed.
 lane() {
 	lane_dir=$(mktemp -d)
 	set -m # a process group, to be ended whole
 	(
-		passed=0 failed=0 skipped=0
+		passed=0 failed=0 skipped=0 failures=()
 		"$1"
+		show_failures >"$lane_dir/failures"
 		echo "$passed $failed $skipped" >"$lane_dir/counts"
 	) >"$lane_dir/log" 2>&1 &
 	lane_pid=$!
@@ -46,14 +58,17 @@ lane() {
 	trap 'kill -- "-$lane_pid" 2>/dev/null; rm -rf "$lane_dir"' EXIT
 }
 
+# lane_join [NAME]
 lane_join() {
 	local p f s
 	wait "$lane_pid"
 	cat "$lane_dir/log"
 	if read -r p f s 2>/dev/null <"$lane_dir/counts"; then
 		passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+		mapfile -t -O ${#failures[@]} failures <"$lane_dir/failures"
 	else
 		failed=$((failed + 1))
+		failures+=("$1: did not come to its end")
 		echo "FAILED: the steps above did not come to their end"
 	fi
 	rm -rf "$lane_dir"
