@@ -8,13 +8,16 @@ int iw_fault_armed;
 bool (*iw_fault_hook)(unsigned long nth, bool fails);
 static unsigned int fault_kinds;
 static unsigned long fault_nth, fault_count;
+/* This thread has armed. */
+static __thread bool fault_here __attribute__((tls_model("initial-exec")));
 
 bool iw_fault_hit(enum iw_fault_kind kind)
 {
+	unsigned int kinds = __atomic_load_n(&fault_kinds, __ATOMIC_RELAXED);
 	unsigned long nth;
 	bool fails;
 
-	if (!(__atomic_load_n(&fault_kinds, __ATOMIC_RELAXED) & kind))
+	if (!(kinds & kind) || (kinds & IW_FAULT_HERE && !fault_here))
 		return false;
 	nth = __atomic_add_fetch(&fault_count, 1, __ATOMIC_RELAXED);
 	fails = nth == __atomic_load_n(&fault_nth, __ATOMIC_RELAXED);
@@ -23,6 +26,7 @@ bool iw_fault_hit(enum iw_fault_kind kind)
 
 void iw_fault_arm(unsigned int kinds, unsigned long nth)
 {
+	fault_here = nth != 0;
 	__atomic_store_n(&fault_kinds, kinds, __ATOMIC_RELAXED);
 	__atomic_store_n(&fault_nth, nth, __ATOMIC_RELAXED);
 	__atomic_store_n(&fault_count, 0, __ATOMIC_RELAXED);

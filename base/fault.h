@@ -16,6 +16,8 @@
 enum iw_fault_kind {
 	IW_FAULT_ALLOC = 1,
 	IW_FAULT_SYSCALL = 2,
+	/* Beside these: sites of the thread that arms, not those that others pass meanwhile. */
+	IW_FAULT_HERE = 4,
 };
 
 extern int iw_fault_armed;

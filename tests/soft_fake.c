@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #include "tests/soft_fake.h"
 
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 struct fake_dev fake_dev = { .ctx.generation = 1 };
@@ -55,4 +59,43 @@ bool fake_becomes(const unsigned int *value, unsigned int wanted)
 		usleep(1000);
 	}
 	return false;
+}
+
+/* The letter behind the name in /proc/self/task/TID/stat; 'S' for one that has ended. */
+static char state_of(const char *tid)
+{
+	char path[64], line[128] = "", *end;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%.16s/stat", tid);
+	f = fopen(path, "re");
+	if (!f)
+		return 'S';
+	end = fgets(line, sizeof(line), f) ? strrchr(line, ')') : NULL;
+	fclose(f);
+	return end ? end[2] : 'S';
+}
+
+static bool others_sleep(void)
+{
+	DIR *dir = opendir("/proc/self/task");
+	struct dirent *entry;
+	bool asleep = true;
+
+	while (dir && asleep && (entry = readdir(dir)))
+		if (entry->d_name[0] != '.' && atoi(entry->d_name) != gettid())
+			asleep = state_of(entry->d_name) == 'S';
+	if (dir)
+		closedir(dir);
+	return asleep;
+}
+
+void fake_settle(void)
+{
+	int quiet = 0;
+
+	for (int i = 0; i < 1000 && quiet < 3; i++) {
+		usleep(5000);
+		quiet = others_sleep() ? quiet + 1 : 0;
+	}
 }

@@ -122,6 +122,25 @@ Test(fault, hit__ignores_kinds_not_armed)
 	iw_fault_arm(0, 0);
 }
 
+static void *passes(void *arg)
+{
+	*(bool *)arg = iw_fault(IW_FAULT_SYSCALL);
+	return NULL;
+}
+
+Test(fault, hit__here_means_this_thread)
+{
+	bool failed = true;
+	pthread_t thread;
+
+	iw_fault_arm(IW_FAULT_SYSCALL | IW_FAULT_HERE, 1);
+	cr_assert_eq(pthread_create(&thread, NULL, passes, &failed), 0);
+	cr_assert_eq(pthread_join(thread, NULL), 0);
+	cr_assert(!failed);
+	cr_assert(iw_fault(IW_FAULT_SYSCALL));
+	iw_fault_arm(0, 0);
+}
+
 Test(device_choice, choice__by_the_environment)
 {
 	static const struct {

@@ -206,7 +206,7 @@ Test(soft_channel, post__survives_a_failed_write)
 	struct soft_channel *channel = new_channel();
 	struct soft_cq *cq = new_cq(channel);
 
-	iw_fault_arm(IW_FAULT_SYSCALL, 1);
+	iw_fault_arm(IW_FAULT_SYSCALL | IW_FAULT_HERE, 1);
 	event(cq);
 	iw_fault_arm(0, 0);
 	expect(channel, cq);

@@ -554,10 +554,10 @@ Test(soft_dev, async__purge_without_room_keeps_the_order, .init = init)
 
 	for (unsigned int i = 0; i < IW_ARRAY_SIZE(in); i++) {
 		if (i == 4) /* this one waits for room already */
-			iw_fault_arm(IW_FAULT_SYSCALL, 1);
+			iw_fault_arm(IW_FAULT_SYSCALL | IW_FAULT_HERE, 1);
 		soft_async_post(ctx, in[i], &qp.ibv);
 	}
-	iw_fault_arm(IW_FAULT_SYSCALL, 2);
+	iw_fault_arm(IW_FAULT_SYSCALL | IW_FAULT_HERE, 2);
 	soft_async_purge(ctx, &qp2.ibv);
 	iw_fault_arm(0, 0);
 	for (unsigned int i = 0; i < IW_ARRAY_SIZE(in); i++) {
@@ -572,12 +572,12 @@ Test(soft_dev, async__faults, .init = init)
 	struct soft_context *ctx = open_lo();
 	struct ibv_async_event event;
 
-	iw_fault_arm(IW_FAULT_SYSCALL, 1); /* no room at first */
+	iw_fault_arm(IW_FAULT_SYSCALL | IW_FAULT_HERE, 1); /* no room at first */
 	soft_async_post(ctx, IBV_EVENT_QP_FATAL, &qp.ibv);
-	iw_fault_arm(IW_FAULT_SYSCALL, 1);
+	iw_fault_arm(IW_FAULT_SYSCALL | IW_FAULT_HERE, 1);
 	cr_assert_eq(soft_async_get(ctx, &event), 0);
 	cr_assert_eq(soft_async_get(ctx, &event), -EINTR);
-	iw_fault_arm(IW_FAULT_ALLOC | IW_FAULT_SYSCALL, 2); /* nothing to sweep beyond */
+	iw_fault_arm(IW_FAULT_ALLOC | IW_FAULT_SYSCALL | IW_FAULT_HERE, 2); /* nothing to sweep beyond */
 	soft_async_post(ctx, IBV_EVENT_QP_FATAL, &qp.ibv);
 	cr_assert_eq(iw_fault_passed(), 1);
 	iw_fault_arm(0, 0);

@@ -172,7 +172,7 @@ Test(soft_pset, new__fails_in_good_order)
 	cr_assert_eq(soft_loop_start(), 0);
 	cr_assert_eq(soft_cq_create(&fake_dev.ctx, 1, NULL, NULL, &cq), 0);
 	for (unsigned long nth = 1; nth <= 3; nth++) {
-		iw_fault_arm(IW_FAULT_ALLOC | IW_FAULT_SYSCALL, nth);
+		iw_fault_arm(IW_FAULT_ALLOC | IW_FAULT_SYSCALL | IW_FAULT_HERE, nth);
 		cr_assert_eq(soft_pset_for(cq, cq, &set), wanted[nth - 1]);
 	}
 	iw_fault_arm(0, 0);
@@ -185,7 +185,7 @@ Test(soft_pset, add__fails_in_good_order)
 	struct member m = { .watch.ops = &ops };
 
 	open_world(0);
-	iw_fault_arm(IW_FAULT_SYSCALL, 1);
+	iw_fault_arm(IW_FAULT_SYSCALL | IW_FAULT_HERE, 1);
 	cr_assert_eq(soft_pset_add(w.set, &m.watch, 0), -ENOMEM);
 	iw_fault_arm(0, 0);
 	soft_pset_remove(w.set, &m.watch);
@@ -270,14 +270,14 @@ Test(soft_pset, lease__a_loop_that_cannot_be_told_is_told_later)
 	struct ibv_wc wc;
 
 	open_world(1);
-	iw_fault_arm(IW_FAULT_SYSCALL, 1);
+	iw_fault_arm(IW_FAULT_SYSCALL | IW_FAULT_HERE, 1);
 	soft_cq_poll(w.cq, 1, &wc);
 	cr_assert_gt(iw_fault_passed(), 0);
 	iw_fault_arm(0, 0);
 	say(&w.m[0]);
 	poll_one();
 	soft_cq_poll(w.cq, 1, &wc);
-	iw_fault_arm(IW_FAULT_SYSCALL, 1);
+	iw_fault_arm(IW_FAULT_SYSCALL | IW_FAULT_HERE, 1);
 	soft_cq_req_notify(w.cq, false);
 	iw_fault_arm(0, 0);
 	quiet();
@@ -305,7 +305,7 @@ static void *say_later(void *arg)
 {
 	struct member *m = arg;
 
-	usleep(20000);
+	fake_settle();
 	say(m);
 	return NULL;
 }
@@ -378,7 +378,7 @@ Test(soft_pset, wait__a_member_that_joins_later_wakes_the_sleeper)
 	open_world(0);
 	soft_cq_req_notify(w.cq, false);
 	pthread_create(&thread, NULL, sleep_once, NULL);
-	usleep(20000);
+	fake_settle();
 	join(&w.m[0], w.set, w.cq);
 	w.n = 1;
 	say(&w.m[0]);

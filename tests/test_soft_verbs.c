@@ -269,7 +269,7 @@ Test(soft_verbs, open_device__errors, .init = init, .fini = fini)
 
 	iw_fault_arm(IW_FAULT_ALLOC, 1);
 	null(soft_ibv_open_device(dev), ENOMEM);
-	iw_fault_arm(IW_FAULT_SYSCALL, 1);
+	iw_fault_arm(IW_FAULT_SYSCALL | IW_FAULT_HERE, 1);
 	null(soft_ibv_open_device(dev), EMFILE);
 	iw_fault_arm(0, 0);
 }
@@ -333,7 +333,7 @@ Test(soft_verbs, async__through_the_dialect, .init = init, .fini = fini)
 
 	soft_async_post(soft, IBV_EVENT_PORT_ACTIVE, NULL);
 	cr_assert_eq(soft_ibv_get_async_event(ctx, &event), 0);
-	iw_fault_arm(IW_FAULT_SYSCALL, 1);
+	iw_fault_arm(IW_FAULT_SYSCALL | IW_FAULT_HERE, 1);
 	minus_one(soft_ibv_get_async_event(ctx, &event), EINTR);
 	iw_fault_arm(0, 0);
 }
