@@ -103,7 +103,7 @@ by_the_tool() {
 	chosen "iwshim rping" || return
 	"$tool" run --soft -- timeout 20 rping -s -a 127.0.0.1 -p 24711 -C 10 >/dev/null 2>&1 &
 	server=$!
-	sleep 1
+	wait_listen 24711 $server
 	if "$tool" run --soft -- timeout 20 rping -c -a 127.0.0.1 -p 24711 -C 10 -V &&
 		wait "$server"; then
 		ok "iwshim rping"

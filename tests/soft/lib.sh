@@ -48,6 +48,19 @@ skip_all() {
 	echo "1..0 # SKIP $1"
 	exit 0
 }
+listens() {
+	local hex
+	printf -v hex ':%04X' "$1"
+	grep -qE "$hex [0-9A-F]+:0000 0A" /proc/net/tcp /proc/net/tcp6
+}
+# wait_listen PORT PID: until somebody listens, or the server has gone.
+wait_listen() {
+	for _ in $(seq 200); do
+		listens "$1" && return
+		kill -0 "$2" 2>/dev/null || return
+		sleep 0.05
+	done
+}
 have() {
 	command -v "$1" >/dev/null
 }

@@ -13,19 +13,6 @@ run() {
 	[[ $1 != ib_*_lat ]] || first=$patient:
 	env LD_PRELOAD="$first$our_lib" IWSHIM_DEVICE="${choice:-soft}" timeout -k 2 "${limit:-30}" "$@"
 }
-listens() {
-	local hex
-	printf -v hex ':%04X' "$1"
-	grep -qE "$hex [0-9A-F]+:0000 0A" /proc/net/tcp /proc/net/tcp6
-}
-# wait_listen PORT PID: until somebody listens, or the server has gone.
-wait_listen() {
-	for _ in $(seq 200); do
-		listens "$1" && return
-		kill -0 "$2" 2>/dev/null || return
-		sleep 0.05
-	done
-}
 fails() {
 	not_ok "$1: $2"
 	tail -n 4 "$work/server" "$work/client" 2>/dev/null | cut -c1-160 | sed 's/^/# /'
