@@ -7,10 +7,10 @@
 . "$(dirname "$0")/lib.sh"
 
 port=24800
-# The programs that are tested get our library; the shell does not. A test of latency connects twice.
+# The programs that are tested get our library; the shell does not. Perftest's connect twice.
 run() {
 	local first=
-	[[ $1 != ib_*_lat ]] || first=$patient:
+	[[ $1 != ib_*_* ]] || first=$patient:
 	env LD_PRELOAD="$first$our_lib" IWSHIM_DEVICE="${choice:-soft}" timeout -k 2 "${limit:-30}" "$@"
 }
 fails() {
@@ -222,10 +222,10 @@ killed() {
 	chosen "SIGKILL of the $1, $2" || return
 	port=$((port + 1))
 	# exec, so that the process to kill is the program.
-	env LD_PRELOAD="$our_lib" IWSHIM_DEVICE=soft ${3//@/$port} >"$work/server" 2>&1 &
+	env LD_PRELOAD="$patient:$our_lib" IWSHIM_DEVICE=soft ${3//@/$port} >"$work/server" 2>&1 &
 	pids[0]=$!
 	wait_listen $port ${pids[0]}
-	env LD_PRELOAD="$our_lib" IWSHIM_DEVICE=soft ${4//@/$port} >"$work/client" 2>&1 &
+	env LD_PRELOAD="$patient:$our_lib" IWSHIM_DEVICE=soft ${4//@/$port} >"$work/client" 2>&1 &
 	pids[1]=$!
 	sleep 1
 	if [ "$victim" = server ]; then victim=0; else victim=1; fi

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * Preloaded into perftest's programs. Their second connection (ib_send_lat -R) goes
- * to a listener that the server makes anew on the same port after the first, and
- * nothing tells the client when: it is refused if it comes first, or while the first
- * one still listens, and then uses a dead pointer. So a connect to a port of this host
- * waits here until a socket listens, from the second on another than at the first.
+ * Preloaded into perftest's programs. With -R their first connection is one of
+ * greetings; the others go to a listener that the server makes anew on the same port,
+ * and nothing tells the client when: it is refused if it comes first, or while the
+ * first one still listens, and then uses a dead pointer. So a connect waits here until
+ * a socket listens, from the second on another than at the first: in this process's
+ * network namespace, or in that whose list of sockets is $PATIENT_TCP.
  */
 #include <dlfcn.h>
 #include <netinet/in.h>
 #include <rdma/rdma_cma.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #define STEPS 400
@@ -19,7 +21,8 @@
 /* The inode of the socket that listens, 0 if none does. */
 static unsigned long listener(unsigned int port)
 {
-	FILE *f = fopen("/proc/net/tcp", "r");
+	const char *list = getenv("PATIENT_TCP");
+	FILE *f = fopen(list ? list : "/proc/net/tcp", "r");
 	unsigned long inode, found = 0;
 	unsigned int local, state;
 	char line[256];

@@ -84,6 +84,7 @@ export IWSHIM_DEVICE=${IWSHIM_DEVICE:-kernel}
 
 our_lib=$BUILD/.libs/librdmacm.so.1
 place_dir=${TMPDIR:-/tmp}/place
+patient=$BUILD/tests/soft/.libs/patient.so # for perftest: see tests/soft/patient.c
 
 need_our_lib() {
 	[ -e "$our_lib" ] || bail "there is no $our_lib: build first, or name the build tree with -b"
@@ -93,18 +94,19 @@ need_our_lib() {
 #   stock             the system's
 #   ours, preload     ours by LD_PRELOAD
 #   place             ours in place of the system's: LD_LIBRARY_PATH to a folder with it alone
+# $first, if it is set, is preloaded before it.
 lib_env() {
 	case $1 in
 	stock)
-		lib_env=(-u LD_PRELOAD)
+		lib_env=("LD_PRELOAD=${first-}")
 		;;
 	ours | preload)
-		lib_env=("LD_PRELOAD=${SAN_RUNTIME:+$SAN_RUNTIME:}$our_lib")
+		lib_env=("LD_PRELOAD=${SAN_RUNTIME:+$SAN_RUNTIME:}${first:+$first:}$our_lib")
 		;;
 	place)
 		[ -d "$place_dir" ] ||
 			{ mkdir -p "$place_dir" && ln -s "$our_lib" "$place_dir/librdmacm.so.1"; }
-		lib_env=("LD_LIBRARY_PATH=$place_dir" "LD_PRELOAD=${SAN_RUNTIME:-}")
+		lib_env=("LD_LIBRARY_PATH=$place_dir" "LD_PRELOAD=${SAN_RUNTIME:-}${first:+:$first}")
 		;;
 	*)
 		bail "no such library: $1"

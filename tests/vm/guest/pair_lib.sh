@@ -22,7 +22,7 @@ set_combo() {
 # Options of pair, set before it and cleared after it.
 clear_options() {
 	kill_server='' retries=0 want_client='' want_server='' limit=${LIMIT:-40} ready=wait_listen
-	may_dump=''
+	may_dump='' first=''
 }
 clear_options
 

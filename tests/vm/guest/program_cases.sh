@@ -121,7 +121,11 @@ mckey_cases() {
 
 # perftest's client dies of an error path of its own when, now and then, rxe refuses the first try.
 perftest_case() {
-	[ "$kind" = iwarp ] || retries=2 may_dump=ib_
+	if [ "$kind" = iwarp ]; then
+		first=$patient
+	else
+		retries=2 may_dump=ib_
+	fi
 	want_client=$3 limit=60
 	pair "$1" "$2 -R -F -d $DEV" "$2 -R -F -d $DEV $ADDR"
 }

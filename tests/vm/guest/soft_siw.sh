@@ -37,7 +37,7 @@ perftest_cases() {
 	local op
 	[ "$path" = far ] || return 0
 	for op in send_bw send_lat write_bw write_lat read_bw read_lat; do
-		port=18515 limit=90
+		port=18515 limit=90 first=$patient
 		[ "$server_side $op" != "soft write_bw" ] || retries=2
 		both "ib_$op" "ib_$op -R -F -n 20 -s 65536" "ib_$op -R -F -n 20 -s 65536 $at"
 	done

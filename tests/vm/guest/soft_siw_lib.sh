@@ -80,7 +80,7 @@ wait_tcp() {
 # ---- a server and its clients
 
 clear_options() {
-	kill_server='' retries=0 want='' limit=40 port=''
+	kill_server='' retries=0 want='' limit=40 port='' first=''
 }
 clear_options
 
@@ -100,6 +100,7 @@ attempt() {
 	# shellcheck disable=SC2086
 	begin "$server_side" "$log.server" $2
 	server=$!
+	export PATIENT_TCP=/proc/$server/net/tcp
 	wait_tcp "$server" "$listen_port" || why="the server does not listen: $(log_tail "$log.server")"
 	: >"$log.client"
 	for command in "${@:3}"; do
