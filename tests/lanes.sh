@@ -27,9 +27,9 @@ step() {
 	log=$(mktemp)
 	"$@" 2>&1 | tee "$log"
 	rc=${PIPESTATUS[0]}
-	local before=$((passed + failed))
+	local before=$((passed + failed)) known=$failed
 	count "$name" "$log"
-	if [ "$rc" != 0 ] && [ -z "$(failing "$log")" ]; then
+	if [ "$rc" != 0 ] && [ "$failed" = "$known" ]; then
 		failed=$((failed + 1))
 		failures+=("$name: exit status $rc")
 		echo "FAILED ($rc): $name"

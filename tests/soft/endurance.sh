@@ -54,17 +54,13 @@ judge() {
 
 # run_case CASE ARGUMENT...: both sides; sets client_rc and server_rc.
 run_case() {
-	local name=$1 server hex
+	local name=$1 server
 	shift
 	port=$((port + 1))
-	printf -v hex ':%04X' $port
 	env LD_PRELOAD="$our_lib" IWSHIM_DEVICE=soft timeout -k 2 120 \
 		"$program" -s -p $port "$@" >"$work/server" 2>&1 &
 	server=$!
-	for _ in $(seq 100); do
-		grep -q "$hex 00000000:0000 0A" /proc/net/tcp && break
-		sleep 0.05
-	done
+	wait_listen $port $server
 	env LD_PRELOAD="$our_lib" IWSHIM_DEVICE=soft timeout -k 2 120 \
 		"$program" -c -p $port "$@" >"$work/client" 2>&1
 	client_rc=$?
