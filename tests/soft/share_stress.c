@@ -61,7 +61,15 @@ struct poster {
 	unsigned long sent, by_sender, by_receiver;
 };
 
+/* Who polls: posters as well. */
+struct reaper {
+	uint32_t seed;
+	uint32_t hands; /* odd while it has completions in them; atomic */
+};
+
 static struct poster posters[POSTERS];
+static struct reaper reapers[POSTERS + POLLERS + 1];
+static __thread struct reaper *self;
 static char in[RECEIVES][SIZE];
 static struct ibv_pd *pd;
 static struct ibv_comp_channel *channel;
@@ -127,28 +135,48 @@ static void on_send(const struct ibv_wc *wc)
 		fail("send: %s", ibv_wc_status_str(wc->status));
 }
 
+static void turn_hands(void)
+{
+	__atomic_add_fetch(&self->hands, 1, __ATOMIC_ACQ_REL);
+}
+
 static int reap(struct ibv_cq *cq, int most)
 {
 	struct ibv_wc wc[16];
-	int n = ibv_poll_cq(cq, most, wc);
+	int n;
 
+	turn_hands();
+	n = ibv_poll_cq(cq, most, wc);
 	if (n < 0)
 		fail("ibv_poll_cq: %d", n);
 	for (int i = 0; i < n; i++)
 		(cq == send_cq ? on_send : on_receive)(&wc[i]);
+	turn_hands();
 	return n;
+}
+
+/* Counts what is in the queues, and waits until the others have counted what they took. */
+static void settle(void)
+{
+	while (reap(recv_cq, 16) + reap(send_cq, 16))
+		;
+	for (unsigned int i = 0; i < POSTERS + POLLERS + 1; i++) {
+		uint32_t was = __atomic_load_n(&reapers[i].hands, __ATOMIC_ACQUIRE);
+
+		while (was & 1 && __atomic_load_n(&reapers[i].hands, __ATOMIC_ACQUIRE) == was)
+			sched_yield();
+	}
 }
 
 static void *poll_both(void *arg)
 {
-	uint32_t seed = (uint32_t)(uintptr_t)arg;
-
+	self = arg;
 	while (!is_over()) {
-		reap(send_cq, 1 + (int)random_below(&seed, 16));
-		if (random_below(&seed, 3))
-			reap(recv_cq, 1 + (int)random_below(&seed, 16));
-		if (random_below(&seed, 64) == 0)
-			usleep(random_below(&seed, 8000));
+		reap(send_cq, 1 + (int)random_below(&self->seed, 16));
+		if (random_below(&self->seed, 3))
+			reap(recv_cq, 1 + (int)random_below(&self->seed, 16));
+		if (random_below(&self->seed, 64) == 0)
+			usleep(random_below(&self->seed, 8000));
 	}
 	return NULL;
 }
@@ -157,16 +185,16 @@ static void *poll_both(void *arg)
 static void *sleep_for_events(void *arg)
 {
 	struct pollfd pfd = { .fd = channel->fd, .events = POLLIN };
-	uint32_t seed = (uint32_t)(uintptr_t)arg;
 	struct ibv_cq *cq;
 	void *context;
 
+	self = arg;
 	while (!__atomic_load_n(&wake_up, __ATOMIC_ACQUIRE)) {
 		if (ibv_req_notify_cq(recv_cq, 0) || ibv_req_notify_cq(send_cq, 0))
 			fail("ibv_req_notify_cq");
 		while (reap(recv_cq, 16) + reap(send_cq, 16))
 			;
-		if (random_below(&seed, 2) && poll(&pfd, 1, 100) != 1)
+		if (random_below(&self->seed, 2) && poll(&pfd, 1, 100) != 1)
 			continue;
 		if (ibv_get_cq_event(channel, &cq, &context))
 			fail("ibv_get_cq_event: %m");
@@ -328,7 +356,7 @@ static bool is_beginning(const struct tally *t)
 	return true;
 }
 
-/* The pollers may still be at it: soon. */
+/* The pollers may still be at it: soon. Nothing of the connection is counted later. */
 static void check(const struct poster *p, bool by_sender)
 {
 	const struct tally *t = &p->tally;
@@ -341,7 +369,8 @@ static void check(const struct poster *p, bool by_sender)
 			ok = ok && __atomic_load_n(&t->received, __ATOMIC_ACQUIRE) == t->posted;
 		usleep(200);
 	} while (!ok && time(NULL) < until);
-	if (!ok)
+	settle();
+	if (!ok || !is_beginning(t))
 		fail("closed by the %s: posted %u, succeeded %u, flushed %u, received %u%s",
 		     by_sender ? "sender" : "receiver", t->posted, t->succeeded, t->flushed,
 		     t->received, is_beginning(t) ? "" : " with gaps");
@@ -399,6 +428,7 @@ static void *post_and_close(void *arg)
 	struct poster *p = arg;
 	time_t until = time(NULL) + (time_t)p->seed;
 
+	self = &reapers[p->index];
 	p->seed = (uint32_t)p->tally.round | 1;
 	p->tally.round = 0;
 	while (time(NULL) < until)
@@ -433,14 +463,17 @@ static void run(uint32_t seed, unsigned int seconds)
 		posters[i].tally.round = seed * 2654435761u + i * 40503u;
 		begin(&posters[i]);
 	}
-	for (uintptr_t i = 0; i < POLLERS; i++)
-		pthread_create(&pollers[i], NULL, poll_both, (void *)(seed + i + 1));
-	pthread_create(&sleeper, NULL, sleep_for_events, (void *)(uintptr_t)(seed + 7));
+	for (unsigned int i = 0; i < POSTERS + POLLERS + 1; i++)
+		reapers[i].seed = seed + i ? seed + i : 1;
+	for (unsigned int i = 0; i < POLLERS; i++)
+		pthread_create(&pollers[i], NULL, poll_both, &reapers[POSTERS + i]);
+	pthread_create(&sleeper, NULL, sleep_for_events, &reapers[POSTERS + POLLERS]);
 	for (unsigned int i = 0; i < POSTERS; i++)
 		pthread_create(&threads[i], NULL, post_and_close, &posters[i]);
 	for (unsigned int i = 0; i < POSTERS; i++)
 		pthread_join(threads[i], NULL);
 	__atomic_store_n(&wake_up, true, __ATOMIC_RELEASE);
+	self = &reapers[0];
 	while (pthread_tryjoin_np(sleeper, NULL))
 		one_connection(&posters[0]);
 	__atomic_store_n(&stop, true, __ATOMIC_RELEASE);
