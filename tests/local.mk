@@ -19,7 +19,7 @@ include tests/valgrind.mk
 AM_TESTS_ENVIRONMENT = LSAN_OPTIONS=suppressions=$(abs_top_srcdir)/tests/lsan.supp; \
 	ASAN_OPTIONS=$$ASAN_OPTIONS:suppressions=$(abs_top_srcdir)/tests/asan.supp; \
 	export LSAN_OPTIONS ASAN_OPTIONS;
-EXTRA_DIST += tests/asan.supp tests/interrupt.h tests/lsan.supp
+EXTRA_DIST += tests/asan.supp tests/asleep.h tests/interrupt.h tests/lsan.supp
 
 # Comes before Criterion's own main() where that cannot run.
 CRITERION_LIBS = tests/libplainmain.la @CRITERION_LIBS@

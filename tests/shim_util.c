@@ -4,11 +4,16 @@
  */
 #include "tests/shim_util.h"
 
+#include "tests/asleep.h"
 #include "tests/interrupt.h"
 
 #include <fcntl.h>
 #include <pthread.h>
 #include <time.h>
+#include <unistd.h>
+
+#define BUSY_MS 5000
+#define LOOKS 3 /* one may see it asleep on its way */
 
 struct rdma_event_channel *util_channel(void)
 {
@@ -157,14 +162,17 @@ struct later {
 	pthread_t thread;
 	void *(*fn)(void *);
 	void *arg;
+	pid_t tid; /* atomic; 0: it has not begun */
 	bool done;
 };
 
 static void *run_later(void *arg)
 {
 	struct later *l = arg;
-	void *result = l->fn(l->arg);
+	void *result;
 
+	__atomic_store_n(&l->tid, gettid(), __ATOMIC_RELAXED);
+	result = l->fn(l->arg);
 	__atomic_store_n(&l->done, true, __ATOMIC_RELEASE);
 	return result;
 }
@@ -187,15 +195,28 @@ static unsigned long now_ms(void)
 	return (unsigned long)now.tv_sec * 1000 + (unsigned long)now.tv_nsec / 1000000;
 }
 
+static bool has_slept(const struct later *l)
+{
+	pid_t tid = __atomic_load_n(&l->tid, __ATOMIC_RELAXED);
+
+	return tid && is_asleep(tid);
+}
+
 bool util_still_runs(struct later *l, unsigned int ms)
 {
 	struct timespec tick = { .tv_nsec = 1000000 };
-	unsigned long until = now_ms() + ms;
+	unsigned long since = now_ms(), until = since + ms + BUSY_MS;
+	unsigned int looks = 0;
 
-	while (now_ms() < until) {
+	while ((looks < LOOKS || now_ms() < since + ms) && now_ms() < until) {
 		if (__atomic_load_n(&l->done, __ATOMIC_ACQUIRE))
 			return false;
 		nanosleep(&tick, NULL);
+		looks++;
+		if (!has_slept(l)) {
+			since = now_ms();
+			looks = 0;
+		}
 	}
 	return true;
 }

@@ -60,9 +60,10 @@ void util_end_pair(struct pair *p);
 /* Nothing is left below and nothing was destroyed twice. */
 void util_all_gone(void);
 
-/* Runs @fn in a thread and says whether it is still running after @ms. */
+/* Runs @fn in a thread. */
 struct later;
 struct later *util_later(void *(*fn)(void *), void *arg);
+/* False: it has ended. True: it has slept for @ms on end, or is busy 5 s beyond them. */
 bool util_still_runs(struct later *later, unsigned int ms);
 /* Interrupts it by SIGUSR1 until it has ended, and joins it. */
 void *util_interrupt(struct later *later);

@@ -2,10 +2,10 @@
 #include "tests/soft_fake.h"
 
 #include <dirent.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
+
+#include "tests/asleep.h"
 
 struct fake_dev fake_dev = { .ctx.generation = 1 };
 unsigned int fake_generation = 1;
@@ -61,21 +61,6 @@ bool fake_becomes(const unsigned int *value, unsigned int wanted)
 	return false;
 }
 
-/* The letter behind the name in /proc/self/task/TID/stat; 'S' for one that has ended. */
-static char state_of(const char *tid)
-{
-	char path[64], line[128] = "", *end;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/self/task/%.16s/stat", tid);
-	f = fopen(path, "re");
-	if (!f)
-		return 'S';
-	end = fgets(line, sizeof(line), f) ? strrchr(line, ')') : NULL;
-	fclose(f);
-	return end ? end[2] : 'S';
-}
-
 static bool others_sleep(void)
 {
 	DIR *dir = opendir("/proc/self/task");
@@ -84,7 +69,7 @@ static bool others_sleep(void)
 
 	while (dir && asleep && (entry = readdir(dir)))
 		if (entry->d_name[0] != '.' && atoi(entry->d_name) != gettid())
-			asleep = state_of(entry->d_name) == 'S';
+			asleep = is_asleep(atoi(entry->d_name));
 	if (dir)
 		closedir(dir);
 	return asleep;
