@@ -43,9 +43,12 @@ struct life {
 	struct rdma_cm_id *id;
 	pthread_mutex_t posting; /* protects: the QP, while it is posted to and destroyed */
 	struct ibv_mr *mr;
-	uint32_t generation; /* atomic; completions of an earlier life are not counted */
-	int due;	     /* atomic: posted and not completed */
-	bool child, ending;  /* ending: atomic, whoever sets it destroys */
+	/*
+	 * Atomic: the generation << 32, and what was posted and has not completed. One
+	 * word, since a completion may be in a poller's hands when its life ends.
+	 */
+	uint64_t due;
+	bool child, ending; /* ending: atomic, whoever sets it destroys */
 	unsigned int established, failed, disconnected;
 	struct life *next_free;
 	char memory[2 * WRS * WR_SIZE];
@@ -83,6 +86,21 @@ static uint32_t random_below(uint32_t *seed, uint32_t n)
 
 /* ---- lives */
 
+static uint32_t due_of(const struct life *life)
+{
+	return (uint32_t)__atomic_load_n(&life->due, __ATOMIC_ACQUIRE);
+}
+
+static uint32_t generation_of(const struct life *life)
+{
+	return __atomic_load_n(&life->due, __ATOMIC_ACQUIRE) >> 32;
+}
+
+static uint64_t wr_id_of(const struct life *life)
+{
+	return (uint64_t)generation_of(life) << 32 | (uint64_t)(life - lives);
+}
+
 static struct life *new_life(unsigned int leave)
 {
 	struct life *life = NULL;
@@ -98,7 +116,6 @@ static struct life *new_life(unsigned int leave)
 		return NULL;
 	life->id = NULL;
 	life->mr = NULL;
-	__atomic_store_n(&life->due, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&life->ending, false, __ATOMIC_RELAXED);
 	life->child = false;
 	life->established = life->failed = life->disconnected = 0;
@@ -111,7 +128,7 @@ static void free_life(struct life *life)
 	    (life->established && life->failed) || life->disconnected > life->established)
 		fail("events: %u established, %u failed, %u disconnected", life->established,
 		     life->failed, life->disconnected);
-	__atomic_add_fetch(&life->generation, 1, __ATOMIC_RELEASE);
+	__atomic_store_n(&life->due, (uint64_t)(generation_of(life) + 1) << 32, __ATOMIC_RELEASE);
 	pthread_mutex_lock(&lock);
 	life->next_free = first_free;
 	first_free = life;
@@ -147,25 +164,32 @@ static void end_life(struct life *life, uint32_t *seed)
 
 /* ---- work */
 
-static uint64_t wr_id_of(const struct life *life)
+/* Unless it is of an earlier life. */
+static void completed(uint64_t wr_id)
 {
-	return (uint64_t)life->generation << 32 | (uint64_t)(life - lives);
+	struct life *life = &lives[(uint32_t)wr_id];
+	uint64_t due = __atomic_load_n(&life->due, __ATOMIC_ACQUIRE);
+
+	while (due >> 32 == wr_id >> 32) {
+		if (!(uint32_t)due)
+			fail("more completions than work requests");
+		if (__atomic_compare_exchange_n(&life->due, &due, due - 1, false, __ATOMIC_ACQ_REL,
+						__ATOMIC_ACQUIRE))
+			return;
+	}
 }
 
 static void reap(unsigned int which)
 {
 	struct ibv_cq *cq = __atomic_load_n(&cqs[which], __ATOMIC_ACQUIRE);
 	struct ibv_wc wc[8];
-	struct life *life;
 	int n = cq ? ibv_poll_cq(cq, 8, wc) : 0;
 
 	if (n < 0)
 		fail("ibv_poll_cq: %d", n);
 	for (int i = 0; i < n; i++) {
-		life = &lives[wc[i].wr_id & 0xffffffff];
 		count(completions);
-		if (__atomic_load_n(&life->generation, __ATOMIC_ACQUIRE) == wc[i].wr_id >> 32)
-			__atomic_sub_fetch(&life->due, 1, __ATOMIC_ACQ_REL);
+		completed(wc[i].wr_id);
 	}
 }
 
@@ -174,9 +198,9 @@ static void wait_for_completions(struct life *life)
 {
 	time_t until = time(NULL) + 20;
 
-	while (__atomic_load_n(&life->due, __ATOMIC_ACQUIRE)) {
+	while (due_of(life)) {
 		if (time(NULL) > until)
-			fail("%d completions are missing after DISCONNECTED", life->due);
+			fail("%u completions are missing after DISCONNECTED", due_of(life));
 		for (unsigned int i = 0; i < CQS; i++)
 			reap(i);
 	}
