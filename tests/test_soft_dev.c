@@ -577,7 +577,8 @@ Test(soft_dev, async__faults, .init = init)
 	iw_fault_arm(IW_FAULT_SYSCALL | IW_FAULT_HERE, 1);
 	cr_assert_eq(soft_async_get(ctx, &event), 0);
 	cr_assert_eq(soft_async_get(ctx, &event), -EINTR);
-	iw_fault_arm(IW_FAULT_ALLOC | IW_FAULT_SYSCALL | IW_FAULT_HERE, 2); /* nothing to sweep beyond */
+	iw_fault_arm(IW_FAULT_ALLOC | IW_FAULT_SYSCALL | IW_FAULT_HERE,
+		     2); /* nothing to sweep beyond */
 	soft_async_post(ctx, IBV_EVENT_QP_FATAL, &qp.ibv);
 	cr_assert_eq(iw_fault_passed(), 1);
 	iw_fault_arm(0, 0);
