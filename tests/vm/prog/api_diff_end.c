@@ -231,7 +231,7 @@ static pid_t victim_client(__be16 port)
 	_exit(0);
 }
 
-/* Writes its port to the pipe, accepts one connection, waits to be killed. */
+/* Writes its port to the pipe, accepts one connection, and the port again when it stands. */
 static pid_t victim_server(int report)
 {
 	struct rdma_conn_param param = conn_param(NULL, 0);
@@ -249,6 +249,9 @@ static pid_t victim_server(int report)
 	need(write(report, &port, sizeof(port)) == sizeof(port));
 	ev = next_event(ch, PATIENT_MS);
 	need(ev && !make_qp(ev->id) && !rdma_accept(ev->id, &param));
+	rdma_ack_cm_event(ev);
+	expect(ch, RDMA_CM_EVENT_ESTABLISHED);
+	need(write(report, &port, sizeof(port)) == sizeof(port));
 	pause();
 	_exit(0);
 }
@@ -302,11 +305,14 @@ static void killed_server(void)
 
 	need(!pipe(report));
 	pid = victim_server(report[1]);
+	close(report[1]);
 	need(read(report[0], &port, sizeof(port)) == sizeof(port));
 	ch = new_channel();
 	client = new_client(ch, WITH_QP, port);
 	need(!rdma_connect(client, &param));
 	expect(ch, RDMA_CM_EVENT_ESTABLISHED);
+	/* Before the client's answer is there InfiniBand's server would reject it when it dies. */
+	need(read(report[0], &port, sizeof(port)) == sizeof(port));
 	put_down(pid);
 	at("client");
 	events = events_text(ch, 1);
