@@ -4,12 +4,12 @@
  */
 #include "tests/shim_util.h"
 
+#include "base/clock.h"
 #include "tests/asleep.h"
 #include "tests/interrupt.h"
 
 #include <fcntl.h>
 #include <pthread.h>
-#include <time.h>
 #include <unistd.h>
 
 #define BUSY_MS 5000
@@ -187,14 +187,6 @@ struct later *util_later(void *(*fn)(void *), void *arg)
 	return l;
 }
 
-static unsigned long now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (unsigned long)now.tv_sec * 1000 + (unsigned long)now.tv_nsec / 1000000;
-}
-
 static bool has_slept(const struct later *l)
 {
 	pid_t tid = __atomic_load_n(&l->tid, __ATOMIC_RELAXED);
@@ -205,16 +197,16 @@ static bool has_slept(const struct later *l)
 bool util_still_runs(struct later *l, unsigned int ms)
 {
 	struct timespec tick = { .tv_nsec = 1000000 };
-	unsigned long since = now_ms(), until = since + ms + BUSY_MS;
+	uint64_t since = iw_now_ms(), until = since + ms + BUSY_MS;
 	unsigned int looks = 0;
 
-	while ((looks < LOOKS || now_ms() < since + ms) && now_ms() < until) {
+	while ((looks < LOOKS || iw_now_ms() < since + ms) && iw_now_ms() < until) {
 		if (__atomic_load_n(&l->done, __ATOMIC_ACQUIRE))
 			return false;
 		nanosleep(&tick, NULL);
 		looks++;
 		if (!has_slept(l)) {
-			since = now_ms();
+			since = iw_now_ms();
 			looks = 0;
 		}
 	}

@@ -3,8 +3,7 @@
  * Birth, references and destroy, one thread at a time or nearly so. Races are
  * in test_iw_race.c.
  */
-#include <time.h>
-
+#include "base/clock.h"
 #include "tests/core_fake.h"
 
 static const struct iw_cm_conn_param no_param;
@@ -168,14 +167,6 @@ Test(iw_ref, destroy__without_an_abort_op_and_without_a_qp)
 	fake_check_end();
 }
 
-static unsigned long now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (unsigned long)ts.tv_sec * 1000 + (unsigned long)ts.tv_nsec / 1000000;
-}
-
 static int aborted, connecting; /* atomic */
 static bool cancelled;
 
@@ -199,7 +190,7 @@ static void *connect_it(void *arg)
 Test(iw_ref, destroy__with_a_silent_peer_returns_at_once)
 {
 	struct client *c = client_new(&fake_ops);
-	unsigned long start;
+	uint64_t start;
 	pthread_t thread;
 
 	/* The op itself blocks on the peer until abort cancels it. */
@@ -208,9 +199,9 @@ Test(iw_ref, destroy__with_a_silent_peer_returns_at_once)
 	fake.fail[F_CONNECT] = -ECONNABORTED;
 	pthread_create(&thread, NULL, connect_it, c->id);
 	cr_assert(wait_for(__atomic_load_n(&connecting, __ATOMIC_ACQUIRE)));
-	start = now_ms();
+	start = iw_now_ms();
 	client_free(c);
-	cr_assert_lt(now_ms() - start, 1000);
+	cr_assert_lt(iw_now_ms() - start, 1000);
 	pthread_join(thread, NULL);
 	cr_assert(cancelled);
 	fake_check_end();

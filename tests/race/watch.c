@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tests/asleep.h"
 #include "tests/race/race.h"
 
 #define PATIENCE_MS 10000
@@ -56,19 +57,7 @@ void racer_begin(struct racer *r, const char *operation)
 
 bool racer_sleeps(const struct racer *r, unsigned int ms)
 {
-	char path[64], text[128], state = 0;
-	FILE *f;
-
-	if (now_ms() - relaxed(&r->since) < ms)
-		return false;
-	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", relaxed(&r->tid));
-	f = fopen(path, "re");
-	if (!f)
-		return false;
-	if (fgets(text, sizeof(text), f) && sscanf(text, "%*d (%*[^)]) %c", &state) != 1)
-		state = 0;
-	fclose(f);
-	return state == 'S';
+	return now_ms() - relaxed(&r->since) >= ms && is_asleep(relaxed(&r->tid));
 }
 
 /* ---- */
