@@ -586,37 +586,43 @@ Test(soft_mr, invalidate__what_may_not_be, .init = init, .fini = fini)
 static struct {
 	uint32_t stag; /* atomic */
 	bool stop;     /* atomic */
-	unsigned long pinned, refused, corrupt;
+	int at_work;   /* atomic: threads that have done what they are there for */
+	unsigned long corrupt;
 } race;
+
+static int at_work(void)
+{
+	return __atomic_load_n(&race.at_work, __ATOMIC_ACQUIRE);
+}
 
 static void *pin_often(void *arg)
 {
-	unsigned long pinned = 0, refused = 0, corrupt = 0;
+	unsigned long corrupt = 0;
+	bool pinned = false;
 	struct soft_pin pin;
 
 	while (!__atomic_load_n(&race.stop, __ATOMIC_ACQUIRE)) {
 		uint32_t stag = __atomic_load_n(&race.stag, __ATOMIC_RELAXED);
 
 		if (soft_mem_pin_remote(pd, QP, stag, 0, 64, IBV_ACCESS_REMOTE_READ, &pin)) {
-			refused++;
 			sched_yield();
 			continue;
 		}
-		pinned++;
+		if (!pinned)
+			__atomic_add_fetch(&race.at_work, 1, __ATOMIC_RELEASE);
+		pinned = true;
 		for (int i = 0; i < 64; i++)
 			corrupt += __atomic_load_n(&pin.ptr[i], __ATOMIC_RELAXED) != 0x5a;
 		soft_mem_unpin(&pin);
 	}
-	__atomic_add_fetch(&race.pinned, pinned, __ATOMIC_RELAXED);
-	__atomic_add_fetch(&race.refused, refused, __ATOMIC_RELAXED);
 	__atomic_add_fetch(&race.corrupt, corrupt, __ATOMIC_RELAXED);
 	return arg;
 }
 
-static void start(pthread_t *threads)
+static void start(pthread_t *threads, void *(*work)(void *))
 {
 	for (int i = 0; i < THREADS; i++)
-		cr_assert_eq(pthread_create(&threads[i], NULL, pin_often, NULL), 0);
+		cr_assert_eq(pthread_create(&threads[i], NULL, work, NULL), 0);
 }
 
 static void finish(pthread_t *threads)
@@ -625,7 +631,6 @@ static void finish(pthread_t *threads)
 	for (int i = 0; i < THREADS; i++)
 		pthread_join(threads[i], NULL);
 	cr_assert_eq(race.corrupt, 0);
-	cr_assert_gt(race.pinned, 0);
 }
 
 /* Memory that is freed, or written, after dereg returned is never seen by a pin. */
@@ -634,8 +639,8 @@ Test(soft_mr, race__pins_against_dereg, .init = init, .fini = fini)
 	pthread_t threads[THREADS];
 	struct soft_mr *mr;
 
-	start(threads);
-	for (int i = 0; i < ROUNDS; i++) {
+	start(threads, pin_often);
+	for (int i = 0; i < ROUNDS || !at_work(); i++) {
 		uint8_t *bytes = malloc(64);
 
 		memset(bytes, 0x5a, 64);
@@ -658,8 +663,8 @@ Test(soft_mr, race__pins_against_invalidate, .init = init, .fini = fini)
 	uint32_t rkey = mw->ibv.rkey;
 	struct soft_mr *mr;
 
-	start(threads);
-	for (int i = 0; i < ROUNDS; i++) {
+	start(threads, pin_often);
+	for (int i = 0; i < ROUNDS || !at_work(); i++) {
 		uint8_t *bytes = malloc(64);
 		struct ibv_mw_bind_info all = { .length = 64,
 						.mw_access_flags = IBV_ACCESS_REMOTE_READ };
@@ -706,18 +711,22 @@ Test(soft_mr, dereg__waits_for_a_pin, .init = init, .fini = fini)
 	cr_assert(race.stop);
 }
 
-static void *reg_often(void *arg)
+static void register_some(void)
 {
 	struct soft_mr *mrs[16];
 
-	for (int i = 0; i < ROUNDS / 16; i++) {
-		for (int j = 0; j < 16; j++)
-			mrs[j] = reg(ALL);
-		for (int j = 0; j < 16; j++)
-			cr_assert_eq(local(mrs[j]->ibv.lkey, addr_of(0), 1, true), SOFT_MEM_OK);
-		for (int j = 0; j < 16; j++)
-			dereg(mrs[j]);
-	}
+	for (int j = 0; j < 16; j++)
+		mrs[j] = reg(ALL);
+	for (int j = 0; j < 16; j++)
+		cr_assert_eq(local(mrs[j]->ibv.lkey, addr_of(0), 1, true), SOFT_MEM_OK);
+	for (int j = 0; j < 16; j++)
+		dereg(mrs[j]);
+}
+
+static void *reg_often(void *arg)
+{
+	for (int i = 0; i < ROUNDS / 16; i++)
+		register_some();
 	return arg;
 }
 
@@ -725,13 +734,21 @@ Test(soft_mr, race__registrations, .init = init, .fini = fini)
 {
 	pthread_t threads[THREADS];
 
-	for (int i = 0; i < THREADS; i++)
-		cr_assert_eq(pthread_create(&threads[i], NULL, reg_often, NULL), 0);
+	start(threads, reg_often);
 	for (int i = 0; i < THREADS; i++)
 		pthread_join(threads[i], NULL);
 }
 
 /* ---------------------------------------------------------------------- Fork */
+
+static void *reg_until_stop(void *arg)
+{
+	register_some();
+	__atomic_add_fetch(&race.at_work, 1, __ATOMIC_RELEASE);
+	while (!__atomic_load_n(&race.stop, __ATOMIC_ACQUIRE))
+		register_some();
+	return arg;
+}
 
 static int child_generation(unsigned int parent)
 {
@@ -778,23 +795,25 @@ Test(soft_mr, stag__of_a_forked_child_does_not_follow_from_its_parents, .init = 
 	cr_assert_neq(sibling, parent);
 }
 
+/* The threads work at each fork: none ends, which ThreadSanitizer calls a leak in a child. */
 Test(soft_mr, fork__child_is_another_generation_with_free_locks, .init = init, .fini = fini)
 {
 	unsigned int generation = soft_generation();
 	pthread_t threads[THREADS];
 	int status;
 
-	for (int i = 0; i < THREADS; i++)
-		cr_assert_eq(pthread_create(&threads[i], NULL, reg_often, NULL), 0);
+	start(threads, reg_until_stop);
+	while (at_work() < THREADS)
+		sched_yield();
 	for (int i = 0; i < 20; i++) {
 		pid_t pid = fork();
 
+		cr_assert_geq(pid, 0);
 		if (!pid)
 			_exit(child_generation(generation));
 		cr_assert_eq(waitpid(pid, &status, 0), pid);
 		cr_assert_eq(status, 0);
 	}
-	for (int i = 0; i < THREADS; i++)
-		pthread_join(threads[i], NULL);
+	finish(threads);
 	cr_assert_eq(soft_generation(), generation);
 }
