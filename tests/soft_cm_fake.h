@@ -44,11 +44,12 @@ void fake_finish(void);
 
 /* Waits until @what holds, at most 5 s. */
 #define fake_count(seen) __atomic_load_n(&(seen)->n, __ATOMIC_ACQUIRE)
-#define fake_wait_for(what)                                     \
+#define fake_wait_saying(what, ...)                             \
 	do {                                                    \
 		for (int ms_ = 0; ms_ < 5000 && !(what); ms_++) \
 			usleep(1000);                           \
-		cr_assert(what, "within 5 s");                  \
+		cr_assert(what, __VA_ARGS__);                   \
 	} while (0)
+#define fake_wait_for(what) fake_wait_saying(what, "within 5 s")
 
 #endif

@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #include "tests/soft_fake.h"
 
-#include <dirent.h>
-#include <stdlib.h>
 #include <unistd.h>
-
-#include "tests/asleep.h"
 
 struct fake_dev fake_dev = { .ctx.generation = 1 };
 unsigned int fake_generation = 1;
@@ -59,28 +55,4 @@ bool fake_becomes(const unsigned int *value, unsigned int wanted)
 		usleep(1000);
 	}
 	return false;
-}
-
-static bool others_sleep(void)
-{
-	DIR *dir = opendir("/proc/self/task");
-	struct dirent *entry;
-	bool asleep = true;
-
-	while (dir && asleep && (entry = readdir(dir)))
-		if (entry->d_name[0] != '.' && atoi(entry->d_name) != gettid())
-			asleep = is_asleep(atoi(entry->d_name));
-	if (dir)
-		closedir(dir);
-	return asleep;
-}
-
-void fake_settle(void)
-{
-	int quiet = 0;
-
-	for (int i = 0; i < 1000 && quiet < 3; i++) {
-		usleep(5000);
-		quiet = others_sleep() ? quiet + 1 : 0;
-	}
 }

@@ -25,7 +25,5 @@ extern unsigned int fake_generation;
 
 /* Waits at most 5 s. */
 bool fake_becomes(const unsigned int *value, unsigned int wanted);
-/* Until all other threads of the process have slept for 15 ms; waits at most 5 s. */
-void fake_settle(void);
 
 #endif

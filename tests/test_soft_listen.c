@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "driver/soft/soft_cm.h"
 #include "driver/soft/soft_turn.h"
+#include "tests/asleep.h"
 #include "tests/soft_cm_fake.h"
 
 static struct fake_seen seen;
@@ -302,12 +303,12 @@ Test(soft_listen, reject__by_destroy_and_room_for_the_next, .init = setup)
 		child(i);
 	}
 	fd[4] = ask(&siw); /* four slots are taken: it waits */
-	usleep(100000);
+	settle();
 	cr_assert_eq(seen.n, 4);
 	iw_cm_request_taken(seen.ev[0].child);
 	child(4);
 	fd[5] = ask(&siw);
-	usleep(100000);
+	settle();
 	cr_assert_eq(iw_cm_destroy(listener), 0);
 	listener = NULL;
 	reply = peer_read_frame(fd[5], true);
@@ -566,12 +567,13 @@ Test(soft_listen, handshake__faults, .init = setup)
 
 		iw_fault_arm(IW_FAULT_ALLOC | IW_FAULT_SYSCALL, n);
 		fd = ask(&siw);
-		fake_wait_for(fake_count(&seen) > before || iw_fault_passed() >= n);
+		fake_wait_saying(fake_count(&seen) > before || iw_fault_passed() >= n, "site %lu",
+				 n);
 		if (iw_fault_passed() < n) /* all went well */
 			break;
 		iw_fault_arm(0, 0);
 		/* It was refused, or accepting goes on after a pause. */
-		fake_wait_for(fake_count(&seen) > before || has_ended(fd));
+		fake_wait_saying(fake_count(&seen) > before || has_ended(fd), "site %lu", n);
 		if (fake_count(&seen) > before)
 			cr_assert_eq(iw_cm_destroy(seen.ev[before].child), 0);
 		close(fd);

@@ -14,6 +14,7 @@
 
 #include "driver/soft/soft_cq.h"
 #include "driver/soft/soft_pset.h"
+#include "tests/asleep.h"
 #include "tests/soft_fake.h"
 
 struct member {
@@ -305,7 +306,7 @@ static void *say_later(void *arg)
 {
 	struct member *m = arg;
 
-	fake_settle();
+	settle();
 	say(m);
 	return NULL;
 }
@@ -378,7 +379,7 @@ Test(soft_pset, wait__a_member_that_joins_later_wakes_the_sleeper)
 	open_world(0);
 	soft_cq_req_notify(w.cq, false);
 	pthread_create(&thread, NULL, sleep_once, NULL);
-	fake_settle();
+	settle();
 	join(&w.m[0], w.set, w.cq);
 	w.n = 1;
 	say(&w.m[0]);

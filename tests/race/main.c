@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "tests/race/race.h"
 
 #define ROUND 1500 /* operations of a thread between two quiet points */
@@ -57,7 +58,7 @@ static void serve_while_waiting(struct racer *r)
 
 static bool is_late(void)
 {
-	return race.seconds && now_ms() - began_ms > 1000ull * race.seconds;
+	return race.seconds && iw_now_ms() - began_ms > 1000ull * race.seconds;
 }
 
 static void judge(unsigned int round)
@@ -143,7 +144,7 @@ static void begin(void)
 {
 	take_signals();
 	race_driver.setup();
-	began_ms = now_ms();
+	began_ms = iw_now_ms();
 	yield_install();
 	yield_round(0);
 	for (unsigned int i = 0; i < race.threads; i++) {
@@ -205,7 +206,7 @@ static void race_once(void)
 	plan_print();
 	printf("# %s: %u threads, %lu operations, %lu events, seed %llu, %.1f s\n",
 	       race_driver.name, race.threads, calls, race.events, (unsigned long long)race.seed,
-	       (double)(now_ms() - began_ms) / 1000);
+	       (double)(iw_now_ms() - began_ms) / 1000);
 }
 
 /* What the library keeps for good is there before the descriptors are counted. */

@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "tests/race/race.h"
 
 #define QUIET_MS 10000 /* for what drivers with threads of their own owe */
@@ -326,7 +327,7 @@ static void drain(int chan)
 
 void oracle_quiet(void)
 {
-	uint64_t until = now_ms() + QUIET_MS;
+	uint64_t until = iw_now_ms() + QUIET_MS;
 	struct timespec nap = { .tv_nsec = 1000000 };
 
 	for (;;) {
@@ -335,7 +336,7 @@ void oracle_quiet(void)
 				drain(i);
 		if (!anybody_lacks())
 			return;
-		if (!race_driver.needs_qp || now_ms() > until)
+		if (!race_driver.needs_qp || iw_now_ms() > until)
 			fail("an id lacks %s", anybody_lacks());
 		nanosleep(&nap, NULL);
 	}
@@ -375,13 +376,13 @@ void oracle_begin(void)
 
 void oracle_end(void)
 {
-	uint64_t until = now_ms() + QUIET_MS;
+	uint64_t until = iw_now_ms() + QUIET_MS;
 	struct timespec nap = { .tv_nsec = 1000000 };
 	int left, fds;
 
 	/* The software device closes its connections on a thread of its own. */
 	while ((left = race_driver.left()) | ((fds = count_fds()) > fds_at_first) &&
-	       race_driver.needs_qp && now_ms() < until)
+	       race_driver.needs_qp && iw_now_ms() < until)
 		nanosleep(&nap, NULL);
 	if (left)
 		fail("%d objects are left below", left);

@@ -261,7 +261,6 @@ void yield_here(void);
 
 /* ---- watch.c */
 
-uint64_t now_ms(void);
 void watch_start(void);
 void watch_stop(void);
 /* At quiet points. */

@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "tests/asleep.h"
 #include "tests/race/race.h"
 
@@ -19,17 +20,9 @@ static pthread_t thread;
 static pthread_mutex_t looking = PTHREAD_MUTEX_INITIALIZER;
 static bool stop;
 
-uint64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 void racer_wait(struct racer *r, const char *call, int chan, unsigned int signal_ms)
 {
-	relax(&r->since, now_ms());
+	relax(&r->since, iw_now_ms());
 	relax(&r->waits_on, chan);
 	relax(&r->signal_ms, signal_ms);
 	__atomic_store_n(&r->at, call, __ATOMIC_RELEASE);
@@ -44,7 +37,7 @@ void racer_leave(struct racer *r)
 {
 	relax(&r->waits_on, -1);
 	relax(&r->signal_ms, 0);
-	relax(&r->since, now_ms());
+	relax(&r->since, iw_now_ms());
 	relax(&r->at, r->around);
 }
 
@@ -57,7 +50,7 @@ void racer_begin(struct racer *r, const char *operation)
 
 bool racer_sleeps(const struct racer *r, unsigned int ms)
 {
-	return now_ms() - relaxed(&r->since) >= ms && is_asleep(relaxed(&r->tid));
+	return iw_now_ms() - relaxed(&r->since) >= ms && is_asleep(relaxed(&r->tid));
 }
 
 /* ---- */
@@ -69,7 +62,8 @@ static void name_all(void)
 		const char *at = __atomic_load_n(&r->at, __ATOMIC_ACQUIRE);
 
 		printf("# thread %u: %s for %llu ms, channel %d\n", i, at ? at : "between calls",
-		       (unsigned long long)(now_ms() - relaxed(&r->since)), relaxed(&r->waits_on));
+		       (unsigned long long)(iw_now_ms() - relaxed(&r->since)),
+		       relaxed(&r->waits_on));
 	}
 }
 
@@ -113,7 +107,7 @@ static void ring(int chan)
 static void look_at(struct racer *r)
 {
 	const char *at = __atomic_load_n(&r->at, __ATOMIC_ACQUIRE);
-	uint64_t ms = now_ms() - relaxed(&r->since);
+	uint64_t ms = iw_now_ms() - relaxed(&r->since);
 	unsigned int signal_ms = relaxed(&r->signal_ms);
 	int chan = relaxed(&r->waits_on);
 
