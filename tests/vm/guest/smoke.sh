@@ -11,15 +11,21 @@ rdma link add rxe0 type rxe netdev v0
 is "$(ibv_devices | awk '$1 == "rxe0" { print $1 }')" rxe0 "rxe can be added on demand"
 rdma link del rxe0
 
-start stock "$OUT/server.log" rping -s -a "$ADDR" -C 10 -v
-server=$!
-wait_listen "$server"
-is $? 0 "stock rping listens"
-is_served_by "$server" stock "the system's librdmacm serves it"
-start stock "$OUT/client.log" rping -c -a "$ADDR" -C 10 -v
-wait_end $!
-is $? 0 "the client's exit status"
-wait_end "$server"
-is $? 0 "the server's exit status"
-like "$OUT/client.log" 'ping data: rdma-ping-9: ' "all ten pings came back"
+pings() {
+	local server
+	start stock "$OUT/server.log" rping -s -a "$ADDR" -C 10 -v
+	server=$!
+	wait_listen "$server"
+	is $? 0 "stock rping listens"
+	is_served_by "$server" stock "the system's librdmacm serves it"
+	start stock "$OUT/client.log" rping -c -a "$ADDR" -C 10 -v
+	wait_end $! 20
+	is $? 0 "the client's exit status"
+	wait_end "$server" 20
+	is $? 0 "the server's exit status"
+	like "$OUT/client.log" 'ping data: rdma-ping-9: ' "all ten pings came back"
+}
+
+watch_siw
+again_on_siw pings
 done_testing
