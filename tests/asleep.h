@@ -44,7 +44,7 @@ static inline bool others_sleep(void)
 }
 
 /* Until all other threads of the process have slept for 15 ms; waits at most 5 s. */
-static inline void settle(void)
+static inline void wait_until_others_sleep(void)
 {
 	int quiet = 0;
 

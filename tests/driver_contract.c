@@ -8,10 +8,10 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "base/fault.h"
 
 #define SEEN_MAX 16
@@ -46,18 +46,10 @@ static unsigned int count(void)
 	return __atomic_load_n(&seen.n, __ATOMIC_ACQUIRE);
 }
 
-static uint64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 /* The @n-th event (from 0), which has to be @type. */
 static const struct iw_cm_event *event(unsigned int n, enum iw_cm_event_type type)
 {
-	for (uint64_t end = now_ms() + 5000; count() <= n && now_ms() < end;)
+	for (uint64_t end = iw_now_ms() + 5000; count() <= n && iw_now_ms() < end;)
 		world_step(source);
 	cr_assert_gt(count(), n, "no %s", iw_cm_event_name(type));
 	cr_assert_eq(seen.ev[n].type, type, "%s", iw_cm_event_name(seen.ev[n].type));
@@ -92,12 +84,12 @@ static struct iw_cm_id *make(void)
 
 static void end(struct iw_cm_id *id)
 {
-	uint64_t begin = now_ms();
+	uint64_t begin = iw_now_ms();
 	unsigned int n = count();
 
 	if (id)
 		cr_assert_eq(iw_cm_destroy(id), 0);
-	cr_assert_lt(now_ms() - begin, AT_ONCE_MS);
+	cr_assert_lt(iw_now_ms() - begin, AT_ONCE_MS);
 	cr_assert_eq(count(), n, "a destroyed id has no events");
 }
 
@@ -132,9 +124,9 @@ static struct iw_cm_id *make_connecting(void)
 	uint64_t begin;
 
 	world_address(id);
-	begin = now_ms();
+	begin = iw_now_ms();
 	cr_assert_eq(iw_cm_connect(id, &param), 0);
-	cr_assert_lt(now_ms() - begin, AT_ONCE_MS);
+	cr_assert_lt(iw_now_ms() - begin, AT_ONCE_MS);
 	cr_assert_eq(iw_cm_get_state(id), IW_CM_CONN_SENT);
 	return id;
 }
@@ -339,10 +331,10 @@ Test(contract, events__the_reply_comes_before_the_end, .init = setup)
 Test(contract, disconnect__while_connecting, .init = setup)
 {
 	struct iw_cm_id *id = make_connecting();
-	uint64_t begin = now_ms();
+	uint64_t begin = iw_now_ms();
 
 	cr_assert_eq(iw_cm_disconnect(id, false), 0);
-	cr_assert_lt(now_ms() - begin, AT_ONCE_MS);
+	cr_assert_lt(iw_now_ms() - begin, AT_ONCE_MS);
 	cr_assert_lt(event(0, IW_CM_EVENT_CONNECT_REPLY)->status, 0);
 	cr_assert_eq(iw_cm_get_state(id), IW_CM_IDLE);
 	cr_assert_eq(iw_cm_disconnect(id, false), 0);

@@ -42,8 +42,9 @@ struct iw_cm_id *fake_connector(struct fake_seen *seen, const struct sockaddr_in
 /* Nothing is left of ids, streams, references or descriptors; call it last. */
 void fake_finish(void);
 
-/* Waits until @what holds, at most 5 s. */
 #define fake_count(seen) __atomic_load_n(&(seen)->n, __ATOMIC_ACQUIRE)
+
+/* Waits until @what holds, at most 5 s; what follows it is said when it does not. */
 #define fake_wait_saying(what, ...)                             \
 	do {                                                    \
 		for (int ms_ = 0; ms_ < 5000 && !(what); ms_++) \

@@ -303,12 +303,12 @@ Test(soft_listen, reject__by_destroy_and_room_for_the_next, .init = setup)
 		child(i);
 	}
 	fd[4] = ask(&siw); /* four slots are taken: it waits */
-	settle();
+	wait_until_others_sleep();
 	cr_assert_eq(seen.n, 4);
 	iw_cm_request_taken(seen.ev[0].child);
 	child(4);
 	fd[5] = ask(&siw);
-	settle();
+	wait_until_others_sleep();
 	cr_assert_eq(iw_cm_destroy(listener), 0);
 	listener = NULL;
 	reply = peer_read_frame(fd[5], true);

@@ -13,19 +13,11 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "driver/soft/soft_fork.h"
 #include "driver/soft/soft_loop.h"
-
-static uint64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
 
 /* Waits for @value at most 5 s. */
 static bool becomes(unsigned int *value, unsigned int wanted)
@@ -228,7 +220,7 @@ static void timer_fire(struct soft_timer *timer)
 {
 	struct timed *t = timed_of(timer);
 
-	t->at = now_ms();
+	t->at = iw_now_ms();
 	if (t->again) {
 		t->again--;
 		soft_timer_start(timer, 1);
@@ -245,7 +237,7 @@ Test(soft_timer, fire__never_early_and_in_order)
 	uint64_t began;
 
 	cr_assert_eq(soft_loop_start(), 0);
-	began = now_ms();
+	began = iw_now_ms();
 	for (int i = 0; i < 8; i++) {
 		t[i].timer.ops = &timer_ops;
 		soft_timer_start(&t[i].timer, ms[i]);
@@ -311,7 +303,7 @@ Test(soft_timer, start__moves_a_running_one)
 
 	cr_assert_eq(soft_loop_start(), 0);
 	soft_timer_start(&t.timer, UINT32_MAX);
-	began = now_ms();
+	began = iw_now_ms();
 	soft_timer_start(&t.timer, 40);
 	cr_assert(becomes(&t.fired, 1));
 	cr_assert_geq(t.at, began + 40);
@@ -419,18 +411,18 @@ Test(soft_linger, linger__last_words_survive_unread_bytes)
 
 Test(soft_linger, linger__ends_with_its_time)
 {
-	uint64_t began = now_ms();
+	uint64_t began = iw_now_ms();
 	int fd[2];
 
 	tcp_pair(fd);
 	soft_loop_linger(fd[0], NULL, 0, 50);
 	cr_assert(is_closed(fd[0]));
-	cr_assert_geq(now_ms(), began + 50);
+	cr_assert_geq(iw_now_ms(), began + 50);
 }
 
 Test(soft_linger, linger__says_nothing_while_held)
 {
-	uint64_t began = now_ms();
+	uint64_t began = iw_now_ms();
 	char buf[16];
 	int fd[2];
 
@@ -438,37 +430,37 @@ Test(soft_linger, linger__says_nothing_while_held)
 	soft_loop_linger_held(fd[0], "terminate", 9, 100, 1000);
 	cr_assert_eq(write(fd[1], "more", 4), 4);
 	cr_assert_eq(recv(fd[1], buf, sizeof(buf), MSG_WAITALL), 9);
-	cr_assert_geq(now_ms(), began + 90);
+	cr_assert_geq(iw_now_ms(), began + 90);
 	close(fd[1]);
 	cr_assert(is_closed(fd[0]));
 }
 
 Test(soft_linger, linger__held_ends_when_the_peer_closes)
 {
-	uint64_t began = now_ms();
+	uint64_t began = iw_now_ms();
 	int fd[2];
 
 	tcp_pair(fd);
 	soft_loop_linger_held(fd[0], "terminate", 9, 60000, 1000);
 	close(fd[1]);
 	cr_assert(is_closed(fd[0]));
-	cr_assert_lt(now_ms(), began + 10000);
+	cr_assert_lt(iw_now_ms(), began + 10000);
 }
 
 Test(soft_linger, linger__held_has_its_time_afterwards)
 {
-	uint64_t began = now_ms();
+	uint64_t began = iw_now_ms();
 	int fd[2];
 
 	tcp_pair(fd);
 	soft_loop_linger_held(fd[0], NULL, 0, 50, 50);
 	cr_assert(is_closed(fd[0]));
-	cr_assert_geq(now_ms(), began + 100);
+	cr_assert_geq(iw_now_ms(), began + 100);
 }
 
 Test(soft_linger, linger__held_survives_exit)
 {
-	uint64_t began = now_ms();
+	uint64_t began = iw_now_ms();
 	int fd[2], status;
 	char buf[16];
 	pid_t pid;
@@ -481,7 +473,7 @@ Test(soft_linger, linger__held_survives_exit)
 	}
 	close(fd[0]);
 	cr_assert_eq(recv(fd[1], buf, sizeof(buf), MSG_WAITALL), 9);
-	cr_assert_geq(now_ms(), began + 90);
+	cr_assert_geq(iw_now_ms(), began + 90);
 	cr_assert_eq(waitpid(pid, &status, 0), pid);
 	close(fd[1]);
 }

@@ -306,7 +306,7 @@ static void *say_later(void *arg)
 {
 	struct member *m = arg;
 
-	settle();
+	wait_until_others_sleep();
 	say(m);
 	return NULL;
 }
@@ -379,7 +379,7 @@ Test(soft_pset, wait__a_member_that_joins_later_wakes_the_sleeper)
 	open_world(0);
 	soft_cq_req_notify(w.cq, false);
 	pthread_create(&thread, NULL, sleep_once, NULL);
-	settle();
+	wait_until_others_sleep();
 	join(&w.m[0], w.set, w.cq);
 	w.n = 1;
 	say(&w.m[0]);
