@@ -16,6 +16,7 @@
 pthread_mutex_t fake_lock = PTHREAD_MUTEX_INITIALIZER;
 struct fake_ids fake_ids = TAILQ_HEAD_INITIALIZER(fake_ids);
 bool fake_holding;
+static pthread_cond_t appended = PTHREAD_COND_INITIALIZER;
 static int nsources;
 static struct {
 	int error;
@@ -220,6 +221,23 @@ void fake_forget_requests_of(struct fake_id *f)
 	}
 }
 
+void fake_forget_group(struct fake_id *f, const void *membership)
+{
+	struct fake_event *e, *next;
+
+	pthread_mutex_lock(&fake_lock);
+	TAILQ_FOREACH_SAFE (e, &f->source->queue, link, next) {
+		if (e->id != f || e->ev.type != IW_CM_EVENT_MULTICAST ||
+		    e->ev.membership != membership)
+			continue;
+		fake_take(f->source, e);
+		free(e);
+	}
+	while (f->appending == membership)
+		pthread_cond_wait(&appended, &fake_lock);
+	pthread_mutex_unlock(&fake_lock);
+}
+
 /* With the lock held, left without it. */
 static void finish_and_unlock(struct fake_id *f)
 {
@@ -275,6 +293,28 @@ static void make_request_and_unlock(struct fake_event *e)
 	finish_and_unlock(child);
 }
 
+/*
+ * With the lock held and @e->id busy; left without the lock. Who leaves a group
+ * waits for its event to reach the core, and not for the handler, which may leave
+ * it itself.
+ */
+static void post_and_unlock(struct fake_event *e)
+{
+	struct fake_id *f = e->id;
+	bool drain;
+
+	if (e->ev.type == IW_CM_EVENT_MULTICAST)
+		f->appending = e->ev.membership;
+	pthread_mutex_unlock(&fake_lock);
+	iw_cm_append(f->cm, &e->ev, &drain);
+	pthread_mutex_lock(&fake_lock);
+	f->appending = NULL;
+	pthread_cond_broadcast(&appended);
+	pthread_mutex_unlock(&fake_lock);
+	if (drain)
+		iw_cm_drain(f->cm);
+}
+
 /* The first whose id no other thread is posting for: their order must hold. */
 static struct fake_event *first_free(struct iw_source *s)
 {
@@ -302,12 +342,10 @@ int fake_source_pump(struct iw_source *s)
 	fake_take(s, e);
 	f = e->id;
 	f->busy++;
-	if (e->ev.type == IW_CM_EVENT_CONNECT_REQUEST) {
+	if (e->ev.type == IW_CM_EVENT_CONNECT_REQUEST)
 		make_request_and_unlock(e);
-	} else {
-		pthread_mutex_unlock(&fake_lock);
-		iw_cm_post(f->cm, &e->ev);
-	}
+	else
+		post_and_unlock(e);
 	free(e);
 	pthread_mutex_lock(&fake_lock);
 	f->busy--;

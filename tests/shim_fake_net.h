@@ -45,6 +45,8 @@ struct fake_id {
 	bool want;  /* active: a request is out */
 	int device; /* -1: none; FAKE_SOFT_DEVICE */
 	int busy;   /* pumps that post for it */
+	/* The membership whose event a pump has, and the core not yet; or NULL. */
+	const void *appending;
 	bool listening, gone, connected, reuse, silent, routed;
 	unsigned int unshown; /* events that wait for the end of its silence */
 };
@@ -77,6 +79,8 @@ int fake_device_of(const struct fake_id *f, const struct sockaddr *addr);
 /* Under the lock: an event for @f; of a request, @peer asks. */
 void fake_put(struct fake_id *f, struct fake_id *peer, const struct iw_cm_event *ev);
 void fake_put_plain(struct fake_id *f, enum iw_cm_event_type type, int status);
+/* Leaves the group as a driver has to: then no event of it is on its way to the core. */
+void fake_forget_group(struct fake_id *f, const void *membership);
 /* Under the lock: takes the event out of its source. */
 void fake_take(struct iw_source *s, struct fake_event *e);
 /* Under the lock: @f has no peer any more, and the peer hears of it. */

@@ -547,7 +547,10 @@ static int op_join(struct iw_cm_id *cm, void *drv, const struct iw_cm_join *join
 
 static int op_leave(struct iw_cm_id *cm, void *drv, void *membership)
 {
-	return fake_called(FAKE_LEAVE);
+	int rc = fake_called(FAKE_LEAVE);
+
+	fake_forget_group(drv, membership);
+	return rc;
 }
 
 const struct iw_cm_driver_ops fake_ops = {

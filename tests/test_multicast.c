@@ -2,6 +2,7 @@
 /*
  * rdma_join_multicast(3) and its kind, over the driver in memory.
  */
+#include <poll.h>
 #include <unistd.h>
 
 #include "shim/shim.h"
@@ -347,6 +348,25 @@ McTest(leave__drops_what_nobody_has_seen)
 	succeeds(rdma_leave_multicast(id, (struct sockaddr *)&second)); /* cancels it */
 	fake_hold(false);
 	util_destroy(other);
+	end(id);
+}
+
+/* The name of what was left may be another group's soon. */
+McTest(leave__takes_along_what_waits_below)
+{
+	struct pollfd pfd = { .events = POLLIN };
+	struct rdma_cm_id *id;
+
+	ch = util_channel();
+	pfd.fd = ch->fd;
+	id = datagrams(ch, true);
+	succeeds(rdma_join_multicast(id, to, NULL));
+	cr_assert_eq(poll(&pfd, 1, 0), 1);
+	succeeds(rdma_leave_multicast(id, to));
+	cr_assert_eq(poll(&pfd, 1, 0), 0);
+	succeeds(rdma_join_multicast(id, to, &group));
+	cr_assert_eq(util_expect(ch, RDMA_CM_EVENT_MULTICAST_JOIN), 0);
+	util_nothing(ch);
 	end(id);
 }
 

@@ -42,12 +42,12 @@ static struct {
 	{ "signal", op_signal, 10, 0 },
 	{ "news from below", op_notice, 25, 0 },
 	{ "destroy_event_channel", op_guest, 1, 0 },
-	{ "join_multicast", op_join, 15, 0 },
-	{ "leave_multicast", op_leave, 10, 0 },
+	{ "join_multicast", op_join, 40, 0 },
+	{ "leave_multicast", op_leave, 40, 0 },
 	{ "synchronous resolve", op_sync_resolve, 4, 0 },
 	{ "synchronous connect", op_sync_connect, 2, 0 },
 	{ "get_request", op_get_request, 8, 0 },
-	{ "get_cm_event", op_get, 190, 0 }, /* also where another could not be done */
+	{ "get_cm_event", op_get, 135, 0 }, /* also where another could not be done */
 };
 #define NOPS (sizeof(ops) / sizeof(ops[0]))
 
