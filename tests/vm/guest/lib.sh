@@ -197,6 +197,17 @@ wait_line() {
 	return 1
 }
 
+# sleeps_in PID: where each thread of a process that hangs is, for the log.
+sleeps_in() {
+	local task state
+	for task in /proc/"$1"/task/*; do
+		state=$(sed -n 's/^State:[[:space:]]*//p' "$task/status" 2>/dev/null)
+		echo "# hangs: $(tr '\0' ' ' <"/proc/$1/cmdline" 2>/dev/null)thread ${task##*/}" \
+			"$(cat "$task/comm" 2>/dev/null): $state, in $(cat "$task/wchan" 2>/dev/null)," \
+			"call $(cat "$task/syscall" 2>/dev/null)"
+	done
+}
+
 # wait_end PID [SECONDS]: its exit status, or 124 after it had to be killed. The child is ours.
 wait_end() {
 	local i
@@ -207,6 +218,7 @@ wait_end() {
 		fi
 		pause 0.05
 	done
+	sleeps_in "$1"
 	kill -9 "$1" 2>/dev/null
 	wait "$1" 2>/dev/null
 	return 124
