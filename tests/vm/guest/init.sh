@@ -46,7 +46,9 @@ limits() {
 	echo 28 >/proc/sys/vm/mmap_rnd_bits
 	mkdir -p "$files/cores"
 	echo "$files/cores/%e.%p" >/proc/sys/kernel/core_pattern
-	echo 60 >/proc/sys/kernel/hung_task_timeout_secs
+	# The kernel tries an address that never answers for some 100 s after its program's end, and
+	# whoever deletes the device meanwhile (api_diff on rxe) waits for it.
+	echo 120 >/proc/sys/kernel/hung_task_timeout_secs
 	ulimit -c unlimited -l unlimited -n 65536
 }
 

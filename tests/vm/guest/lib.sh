@@ -208,11 +208,18 @@ sleeps_in() {
 	done
 }
 
+# is_over PID: it has ended. One that the shell has not reaped still takes signals.
+is_over() {
+	local stat
+	kill -0 "$1" 2>/dev/null || return 0
+	read -r stat 2>/dev/null <"/proc/$1/stat" && [[ $stat == *') Z '* ]]
+}
+
 # wait_end PID [SECONDS]: its exit status, or 124 after it had to be killed. The child is ours.
 wait_end() {
 	local i
 	for ((i = 0; i < ${2:-40} * 20; i++)); do
-		if ! kill -0 "$1" 2>/dev/null; then
+		if is_over "$1"; then
 			wait "$1" 2>/dev/null
 			return
 		fi
