@@ -41,14 +41,17 @@ mounts() {
 	ln -sf /proc/self/fd /dev/fd
 }
 
+# hung_after SECONDS: the kernel complains of a task that has waited so long, which is a failure.
+hung_after() {
+	echo "$1" >/proc/sys/kernel/hung_task_timeout_secs
+}
+
 limits() {
 	# Sanitizers cannot place their shadow with Debian's 32 bits of randomness.
 	echo 28 >/proc/sys/vm/mmap_rnd_bits
 	mkdir -p "$files/cores"
 	echo "$files/cores/%e.%p" >/proc/sys/kernel/core_pattern
-	# The kernel tries an address that never answers for some 100 s after its program's end, and
-	# whoever deletes the device meanwhile (api_diff on rxe) waits for it.
-	echo 120 >/proc/sys/kernel/hung_task_timeout_secs
+	hung_after 60
 	ulimit -c unlimited -l unlimited -n 65536
 }
 
@@ -67,7 +70,13 @@ network() {
 
 # set_device of lib.sh may have put another in its place.
 restore_device() {
-	[ ! -e /sys/class/infiniband/rxe0 ] || rdma link delete rxe0
+	# ib_cm asks an address that never answers for some 100 s after the program's end, and whoever
+	# deletes the device meanwhile (behind api_diff) waits for it.
+	if [ -e /sys/class/infiniband/rxe0 ]; then
+		hung_after 120
+		rdma link delete rxe0
+		hung_after 60
+	fi
 	[ -e "/sys/class/infiniband/$DEV" ] || rdma link add "$DEV" type siw netdev v0
 	wait_link
 }
