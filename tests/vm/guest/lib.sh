@@ -158,10 +158,19 @@ loader_picks() {
 mkfifo "${TMPDIR:-/tmp}/never.$$"
 exec {never}<>"${TMPDIR:-/tmp}/never.$$"
 
-# pause SECONDS: sleep without a process.
+# pause SECONDS: sleep without a program. In a shell of its own: where the time is over before it has
+# begun to read (a busy host), the read of bash 5.2 restores a signal mask that it has not saved. With
+# SIGCHLD in it that shell reaps no child any more unless it waits for one.
 pause() {
-	read -r -t "$1" -u "$never" _
+	(read -r -t "$1" -u "$never" _)
 	return 0
+}
+
+# is_over PID: it has ended. One that the shell has not reaped still takes signals.
+is_over() {
+	local stat
+	kill -0 "$1" 2>/dev/null || return 0
+	read -r stat 2>/dev/null <"/proc/$1/stat" && [[ $stat == *') Z '* ]]
 }
 
 # wait_listen PID [SECONDS]: until a kernel cm_id of the process listens; 1 if it died or did not.
@@ -170,7 +179,7 @@ wait_listen() {
 	for ((i = 0; i < ${2:-10} * 10; i++)); do
 		ids=$(rdma resource show cm_id 2>/dev/null)
 		[[ $ids =~ LISTEN[^$'\n']*" pid $1 " ]] && return 0
-		kill -0 "$1" 2>/dev/null || return 1
+		! is_over "$1" || return 1
 		pause 0.1
 	done
 	return 1
@@ -206,13 +215,6 @@ sleeps_in() {
 			"$(cat "$task/comm" 2>/dev/null): $state, in $(cat "$task/wchan" 2>/dev/null)," \
 			"call $(cat "$task/syscall" 2>/dev/null)"
 	done
-}
-
-# is_over PID: it has ended. One that the shell has not reaped still takes signals.
-is_over() {
-	local stat
-	kill -0 "$1" 2>/dev/null || return 0
-	read -r stat 2>/dev/null <"/proc/$1/stat" && [[ $stat == *') Z '* ]]
 }
 
 # wait_end PID [SECONDS]: its exit status, or 124 after it had to be killed. The child is ours.

@@ -94,7 +94,7 @@ in_group() {
 			pause 0.5 # until its receives are posted
 			return 0
 		fi
-		kill -0 "$1" 2>/dev/null || return 1
+		! is_over "$1" || return 1
 		pause 0.1
 	done
 	return 1

@@ -11,6 +11,14 @@ rdma link add rxe0 type rxe netdev v0
 is "$(ibv_devices | awk '$1 == "rxe0" { print $1 }')" rxe0 "rxe can be added on demand"
 rdma link del rxe0
 
+for _ in 1 2 3 4; do
+	pause 0.000001
+done
+while read -r word value; do
+	[ "$word" != SigBlk: ] || blocked=$value
+done <"/proc/$$/status"
+is "$blocked" 0000000000000000 "a pause that is over at once leaves the signals alone"
+
 pings() {
 	local server
 	start stock "$OUT/server.log" rping -s -a "$ADDR" -C 10 -v

@@ -71,7 +71,7 @@ wait_tcp() {
 		while read -r line; do
 			[[ $line == *"$hex"*" 0A "* ]] && return 0
 		done < <(cat "/proc/$1/net/tcp" "/proc/$1/net/tcp6" 2>/dev/null)
-		kill -0 "$1" 2>/dev/null || return 1
+		! is_over "$1" || return 1
 		pause 0.1
 	done
 	return 1
