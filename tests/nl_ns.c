@@ -41,11 +41,20 @@ void ns_enter_veth(void)
 	ns_run("ip addr add 10.2.0.1/24 dev w0");
 	ns_run("ip addr add fd01::1/64 dev v0 nodad; ip addr add fd01::2/64 dev v0 nodad");
 	ns_run("ip addr add fd02::1/64 dev w0 nodad");
-	/* The link-local addresses come from a worker of the kernel. */
 	for (int i = 0; i < 200 && ns_try("ip -6 addr | grep -q tentative"); i++)
 		usleep(10000);
-	for (int i = 0; i < 200 && !ns_try("ip -6 addr show dev w0 | grep -q fe80:"); i++)
+	ns_await_link_local("v0");
+	ns_await_link_local("w0");
+}
+
+void ns_await_link_local(const char *dev)
+{
+	for (int i = 0; i < 500; i++) {
+		if (ns_try("ip -6 route show dev %s | grep -q ^fe80:", dev))
+			return;
 		usleep(10000);
+	}
+	cr_assert_fail("%s got no link-local address", dev);
 }
 
 static int run(const char *format, va_list args, const char *suffix)

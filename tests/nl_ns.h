@@ -20,6 +20,12 @@ void ns_enter(void);
  */
 void ns_enter_veth(void);
 
+/*
+ * Until @dev routes link-local addresses, which comes from a worker of the
+ * kernel (a bond's is slow); it fails the test after five seconds.
+ */
+void ns_await_link_local(const char *dev);
+
 /* A shell command line; ns_run() fails the test if it fails, ns_try() is quiet. */
 void ns_run(const char *format, ...) __attribute__((format(printf, 1, 2)));
 bool ns_try(const char *format, ...) __attribute__((format(printf, 1, 2)));

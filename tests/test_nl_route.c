@@ -249,6 +249,7 @@ static void compare_upper(const char *kind, const char *add)
 	ns_need(kind, "ip link add %s", add);
 	ns_run("ip link set u0 up; ip addr add 10.5.0.1/24 dev u0");
 	ns_run("ip addr add fd05::1/64 dev u0 nodad; ip route add 55.0.0.0/8 via 10.5.0.254");
+	ns_await_link_local("u0");
 	COMPARE({ "10.5.0.9" }, { "10.5.0.1" }, { "fd05::9" }, { "55.0.0.1" }, { "fe80::9%u0" },
 		{ "10.5.0.9", "10.1.0.1" });
 }
