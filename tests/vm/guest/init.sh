@@ -11,8 +11,15 @@ export DEV=siw0 ADDR=10.77.0.1 ADDR2=10.77.0.2 ADDR6=fd77::1
 complaint='WARNING: |BUG: |Oops|KASAN|UBSAN|general protection|kernel BUG|Call Trace|refcount_t'
 complaint+='|blocked for more than|soft lockup|detected stall|corruption|unregister_netdevice: wait'
 
+# The port is open once at a time (EBUSY): where a process of a script still has it, that one is
+# waited for.
 say() {
-	printf '\n%s\n' "#@ $*" >"$port"
+	local i
+	for ((i = 0; i < 200; i++)); do
+		{ printf '\n%s\n' "#@ $*" >"$port"; } 2>/dev/null && return
+		sleep 0.05
+	done
+	echo "vm: the port is busy: $*"
 }
 
 find_port() {
@@ -90,12 +97,19 @@ wait_link() {
 	say "bad guest $DEV did not become active"
 }
 
-# Everything but init and the kernel's own threads: a script leaves nothing behind.
+# Everything but init and the kernel's own threads: a script leaves nothing behind. Again until there
+# is none: one that is killed may have started another meanwhile.
 kill_leftovers() {
-	local p
-	for p in /proc/[0-9]*; do
-		p=${p#/proc/}
-		[ "$p" = 1 ] || ! readlink "/proc/$p/exe" >/dev/null || kill -9 "$p" 2>/dev/null
+	local p i found=yes
+	for ((i = 0; i < 200 && ${#found} > 0; i++)); do
+		found=
+		for p in /proc/[0-9]*; do
+			p=${p#/proc/}
+			[ "$p" = 1 ] || [ ! -e "/proc/$p/exe" ] && continue
+			kill -9 "$p" 2>/dev/null
+			found=yes
+		done
+		[ -z "$found" ] || sleep 0.05
 	done
 }
 

@@ -36,4 +36,9 @@ pings() {
 
 watch_siw
 again_on_siw pings
+
+# Left to init, which has to find all of them: else the next script cannot have the port.
+while pause 0.02; do
+	pause 20 &
+done &
 done_testing
