@@ -21,6 +21,7 @@ done
 modules='test_mpa test_ddp test_rdmap test_rdmap_term test_crc32c
 	test_soft_setup test_soft_rx test_soft_rx_check test_soft_rx_access test_soft_rx_place
 	test_soft_tx test_soft_sq test_soft_rq test_soft_srq test_soft_wr test_soft_mr
+	test_soft_mr_threads
 	test_soft_cm test_soft_listen test_soft_bind test_soft_async
 	test_iw_state test_iw_conn test_iw_event test_iw_ref test_iw_qp test_iw_establish test_iw_ib
 	test_iw_dgram test_iw_member

@@ -5,9 +5,14 @@ SOFT_MEM_TEST_LIBS = libiwsoft.la libiwbase.la $(CRITERION_LIBS)
 
 # The test is the context.
 IW_TESTS += tests/test_soft_mr
-tests_test_soft_mr_SOURCES = tests/test_soft_mr.c
+tests_test_soft_mr_SOURCES = tests/test_soft_mr.c tests/soft_mr_env.h
 tests_test_soft_mr_CFLAGS = $(SOFT_MEM_TEST_CFLAGS)
 tests_test_soft_mr_LDADD = $(SOFT_MEM_TEST_LIBS)
+
+IW_TESTS += tests/test_soft_mr_threads
+tests_test_soft_mr_threads_SOURCES = tests/test_soft_mr_threads.c tests/soft_mr_env.h
+tests_test_soft_mr_threads_CFLAGS = $(SOFT_MEM_TEST_CFLAGS)
+tests_test_soft_mr_threads_LDADD = $(SOFT_MEM_TEST_LIBS)
 
 # The interfaces are the test's.
 IW_TESTS += tests/test_soft_dev
