@@ -22,6 +22,7 @@ struct reader {
 	struct later *later;
 	struct rdma_event_channel *ch;
 	unsigned int events;   /* to get, before the call that is watched */
+	const bool *go;	       /* atomic: when the pause begins; NULL: at once */
 	unsigned int pause_ms; /* before that call */
 	bool ends;	       /* after the pause, without that call */
 	bool away, over;       /* atomic: has its events; that call returned */
@@ -39,6 +40,8 @@ static void *read_on(void *arg)
 		rdma_ack_cm_event(ev);
 	}
 	__atomic_store_n(&r->away, true, __ATOMIC_RELEASE);
+	while (r->go && !__atomic_load_n(r->go, __ATOMIC_ACQUIRE))
+		usleep(100);
 	usleep(r->pause_ms * 1000);
 	if (r->ends)
 		return NULL;
@@ -59,19 +62,25 @@ static struct rdma_event_channel *blocking_channel(void)
 	return ch;
 }
 
-/* With @events, which are there already, or will be. */
-static struct reader *start(struct rdma_event_channel *ch, unsigned int events,
-			    unsigned int pause_ms)
+/* With @events, which are there already, or will be; its pause begins at *@go. */
+static struct reader *start_gated(struct rdma_event_channel *ch, unsigned int events,
+				  unsigned int pause_ms, const bool *go)
 {
 	struct sigaction sa = { .sa_handler = on_signal };
 	struct reader *r = calloc(1, sizeof(*r));
 
 	cr_assert_not_null(r);
 	sigaction(SIGUSR1, &sa, NULL);
-	*r = (struct reader){ .ch = ch, .events = events, .pause_ms = pause_ms };
+	*r = (struct reader){ .ch = ch, .events = events, .go = go, .pause_ms = pause_ms };
 	r->ends = pause_ms >= LONG_MS;
 	r->later = util_later(read_on, r);
 	return r;
+}
+
+static struct reader *start(struct rdma_event_channel *ch, unsigned int events,
+			    unsigned int pause_ms)
+{
+	return start_gated(ch, events, pause_ms, NULL);
 }
 
 static void await_away(const struct reader *r)
@@ -246,17 +255,18 @@ Test(readers, end__all_that_come_back_soon_are_waited_for, .timeout = 20)
 	struct rdma_event_channel *ch = blocking_channel();
 	struct rdma_cm_id *ids[SHIM_READERS_AWAY];
 	struct reader *readers[SHIM_READERS_AWAY];
+	bool go = false; /* none is back while another's event waits */
 
 	be_patient();
 	for (unsigned int i = 0; i < SHIM_READERS_AWAY; i++) {
 		ids[i] = id_with_event(ch);
-		/* Long enough that none is back while another's event waits. */
-		readers[i] = start(ch, 1, 60 + 5 * i);
+		readers[i] = start_gated(ch, 1, 5 * i, &go);
 	}
 	for (unsigned int i = 0; i < SHIM_READERS_AWAY; i++)
 		await_away(readers[i]);
 	for (unsigned int i = 0; i < SHIM_READERS_AWAY; i++)
 		util_destroy(ids[i]);
+	__atomic_store_n(&go, true, __ATOMIC_RELEASE);
 	rdma_destroy_event_channel(ch);
 	for (unsigned int i = 0; i < SHIM_READERS_AWAY; i++)
 		was_left_blocked(readers[i]);
