@@ -3,31 +3,22 @@
 # Memcheck: uninitialised reads, which no sanitizer here finds, invalid accesses and leaks, over
 # unit tests (a fork each, by the runner of tests/plain_main.c) and over real sessions on the
 # software device. Anything that it finds fails. TAP.
-#   usage: check_valgrind.sh [-b BUILD] [-a] [-j JOBS] [-o REGEX]
-#   -a  all unit tests instead of the modules below;  -o  only what matches
+#   usage: check_valgrind.sh [-b BUILD] [-j JOBS] [-o REGEX]
+#   -o  only what matches
 # A build by clang wants -gdwarf-4: valgrind 3.19 does not read its DWARF 5.
 src=$(cd "$(dirname "$0")/.." && pwd)
-build=$PWD all='' jobs=2 only=.
-while getopts b:aj:o: option; do
+build=$PWD jobs=2 only=.
+while getopts b:j:o: option; do
 	case $option in
 	b) build=$(cd "$OPTARG" && pwd) || exit 2 ;;
-	a) all=yes ;;
 	j) jobs=$OPTARG ;;
 	o) only=$OPTARG ;;
 	*) exit 2 ;;
 	esac
 done
-# Where bytes of peers and of programs become structures, and where objects end.
-modules='test_mpa test_ddp test_rdmap test_rdmap_term test_crc32c
-	test_soft_setup test_soft_rx test_soft_rx_check test_soft_rx_access test_soft_rx_place
-	test_soft_tx test_soft_sq test_soft_rq test_soft_srq test_soft_wr test_soft_mr
-	test_soft_mr_threads
-	test_soft_cm test_soft_listen test_soft_bind test_soft_async
-	test_iw_state test_iw_conn test_iw_event test_iw_ref test_iw_qp test_iw_establish test_iw_ib
-	test_iw_dgram test_iw_member
-	test_id test_event test_connect test_resolve test_qp test_srq test_device test_addrinfo
-	test_endpoint test_resolve_info test_ece test_multicast test_readers
-	test_ucma test_kattr test_kconn test_kevent test_kid test_base test_log'
+# The explorer has stacks of its own, which memcheck takes for wild writes; test_soft_pset counts who
+# of two threads comes first, where memcheck lets one run at a time; test_rpoll hands in a bad pointer.
+left_out='test_interleave test_soft_pset test_rpoll'
 skip_all() {
 	echo "1..0 # SKIP $1"
 	[ -z "$CI" ]
@@ -40,7 +31,9 @@ nm -D .libs/librdmacm.so.1 | grep -qE '__(asan|tsan)_init' && skip_all "built wi
 make -s tests/valgrind_main.so || exit 99
 out=$(mktemp -d) || exit 99
 trap 'rm -rf "$out"' EXIT
-export out build src
+# Programs of others that tests start; ip leaks what it read.
+others='*/sh,*/dash,*/bash,*/ip,*/tc'
+export out build src others
 unset LD_PRELOAD LD_LIBRARY_PATH IWSHIM_LOG IWSHIM_LOG_FILE IWSHIM_DEVICE
 export IWSHIM_TESTS=short
 
@@ -48,8 +41,8 @@ export IWSHIM_TESTS=short
 memcheck() {
 	local log=$1
 	shift
-	timeout -k 5 "${limit:-120}" valgrind -q --leak-check="${leaks:-full}" --show-leak-kinds=definite,indirect \
-		--errors-for-leak-kinds=definite,indirect --error-exitcode=99 --trace-children=yes \
+	timeout -k 5 "${limit:-120}" valgrind -q --vgdb=no --leak-check="${leaks:-full}" --show-leak-kinds=definite,indirect \
+		--errors-for-leak-kinds=definite,indirect --error-exitcode=99 --trace-children=yes --trace-children-skip="$others" \
 		--track-origins=no --num-callers=20 --fair-sched=yes \
 		--suppressions="$src/tests/valgrind.supp" --log-file="$log.%p" "$@"
 }
@@ -122,11 +115,7 @@ export -f memcheck said verdict unit session is_listening
 
 {
 	printf 'session %s\n' "${!sessions[@]}" | sort
-	if [ -n "$all" ]; then
-		(cd "$src/tests" && ls test_*.c) | sed 's/^/unit /; s/\.c$//'
-	else
-		printf 'unit %s\n' $modules
-	fi
+	(cd "$src/tests" && ls test_*.c) | sed 's/\.c$//' | grep -vxF "${left_out// /$'\n'}" | sed 's/^/unit /'
 } | grep -E "$only" | while read -r kind name; do
 	[ "$kind" = session ] || [ -x "tests/$name" ] && echo "$kind $name"
 done >"$out/list"

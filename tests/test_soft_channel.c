@@ -127,6 +127,7 @@ Test(soft_channel, get_event__only_what_was_armed_for)
 	push(cq, IBV_WC_SUCCESS, false);
 	expect(channel, cq);
 	cr_assert_eq(soft_cq_destroy(cq), 0);
+	cr_assert_eq(soft_channel_destroy(channel), 0);
 }
 
 Test(soft_channel, fd__carries_pointers_for_those_who_read_it_themselves)
@@ -141,6 +142,7 @@ Test(soft_channel, fd__carries_pointers_for_those_who_read_it_themselves)
 	cr_assert_eq(record[0], (uintptr_t)&cq->ibv);
 	ack(cq, 1);
 	cr_assert_eq(soft_cq_destroy(cq), 0);
+	cr_assert_eq(soft_channel_destroy(channel), 0);
 }
 
 static void *post_later(void *arg)
@@ -160,6 +162,7 @@ Test(soft_channel, get_event__sleeps_until_another_thread_posts)
 	expect(channel, cq);
 	pthread_join(thread, NULL);
 	cr_assert_eq(soft_cq_destroy(cq), 0);
+	cr_assert_eq(soft_channel_destroy(channel), 0);
 }
 
 Test(soft_channel, post__a_full_pipe_loses_nothing)
@@ -211,6 +214,7 @@ Test(soft_channel, post__survives_a_failed_write)
 	iw_fault_arm(0, 0);
 	expect(channel, cq);
 	cr_assert_eq(soft_cq_destroy(cq), 0);
+	cr_assert_eq(soft_channel_destroy(channel), 0);
 }
 
 Test(soft_channel, leave__takes_unread_events_back)
@@ -255,6 +259,7 @@ Test(soft_channel, destroy__waits_for_what_was_handed_out)
 	ack(cq, 1);
 	pthread_join(thread, NULL);
 	cr_assert(!readable(channel));
+	cr_assert_eq(soft_channel_destroy(channel), 0);
 }
 
 /* ---- signals and cancellation */
@@ -302,6 +307,7 @@ Test(soft_channel, get_event__a_signal_interrupts)
 	interrupt_and_join(thread);
 	cr_assert_eq(ended_with, -EINTR);
 	cr_assert_eq(soft_cq_destroy(cq), 0);
+	cr_assert_eq(soft_channel_destroy(channel), 0);
 }
 
 Test(soft_channel, get_event__a_signal_with_restart_does_not)
@@ -319,6 +325,7 @@ Test(soft_channel, get_event__a_signal_with_restart_does_not)
 	pthread_join(thread, NULL);
 	cr_assert_eq(ended_with, 0);
 	cr_assert_eq(soft_cq_destroy(cq), 0);
+	cr_assert_eq(soft_channel_destroy(channel), 0);
 }
 
 Test(soft_channel, get_event__cancelled_sleeper_leaves_nothing_behind)

@@ -179,6 +179,7 @@ Test(soft_pset, new__fails_in_good_order)
 	iw_fault_arm(0, 0);
 	cr_assert_null(cq->pset);
 	cr_assert_null(set);
+	cr_assert_eq(soft_cq_destroy(cq), 0);
 }
 
 Test(soft_pset, add__fails_in_good_order)

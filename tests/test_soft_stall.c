@@ -157,6 +157,7 @@ Test(soft_stall, destroy_cq__in_time_says_nothing)
 	ack(cq);
 	cr_assert_eq(join(thread), 0);
 	cr_assert_str_eq(captured(), "");
+	cr_assert_eq(soft_channel_destroy(channel), 0);
 	capture_end();
 }
 
@@ -184,6 +185,8 @@ Test(soft_stall, get_cq_event__is_silent_below_info)
 	event(cq);
 	cr_assert_eq(join(thread), 0);
 	cr_assert_str_eq(captured(), "");
+	cr_assert_eq(soft_cq_destroy(cq), 0);
+	cr_assert_eq(soft_channel_destroy(channel), 0);
 	capture_end();
 }
 
