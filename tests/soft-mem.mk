@@ -3,10 +3,11 @@
 SOFT_MEM_TEST_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS) $(VERBS_CFLAGS)
 SOFT_MEM_TEST_LIBS = libiwsoft.la libiwbase.la $(CRITERION_LIBS)
 
-# The test is the context.
+# The test is the context, and a kernel that knows less.
 IW_TESTS += tests/test_soft_mr
 tests_test_soft_mr_SOURCES = tests/test_soft_mr.c tests/soft_mr_env.h
 tests_test_soft_mr_CFLAGS = $(SOFT_MEM_TEST_CFLAGS)
+tests_test_soft_mr_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=madvise -Wl,--wrap=getrandom
 tests_test_soft_mr_LDADD = $(SOFT_MEM_TEST_LIBS)
 
 IW_TESTS += tests/test_soft_mr_threads

@@ -2,6 +2,8 @@
 /* Protection domains, regions, windows, STags and pins; several threads: test_soft_mr_threads.c. */
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "tests/soft_mr_env.h"
 
@@ -69,6 +71,91 @@ Test(soft_mr, reg__bad_arguments, .init = init, .fini = fini)
 					 bad[i].access, &mr),
 			     bad[i].rc, "case %zu", i);
 	cr_assert_null(mr);
+}
+
+/* Three pages with @prot, more pages that may be written, and three with @prot. */
+static uint8_t *fenced(int prot, size_t more)
+{
+	size_t fence = 3 * (size_t)sysconf(_SC_PAGESIZE);
+	uint8_t *mem = mmap(NULL, more + 2 * fence, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	cr_assert_neq(mem, MAP_FAILED);
+	cr_assert_eq(mprotect(mem, fence, prot), 0);
+	cr_assert_eq(mprotect(mem + fence + more, fence, prot), 0);
+	return mem + fence;
+}
+
+static int reg_and_dereg(void *addr, size_t length, unsigned int access)
+{
+	struct soft_mr *mr;
+	int rc = soft_mr_reg(pd, addr, length, (uintptr_t)addr, access, &mr);
+
+	if (!rc)
+		dereg(mr);
+	return rc;
+}
+
+static bool old_kernel;
+int __real_madvise(void *addr, size_t length, int advice);
+int __wrap_madvise(void *addr, size_t length, int advice);
+
+int __wrap_madvise(void *addr, size_t length, int advice)
+{
+	if (!old_kernel)
+		return __real_madvise(addr, length, advice);
+	errno = EINVAL;
+	return -1;
+}
+
+static int interruptions;
+ssize_t __real_getrandom(void *to, size_t length, unsigned int flags);
+ssize_t __wrap_getrandom(void *to, size_t length, unsigned int flags);
+
+ssize_t __wrap_getrandom(void *to, size_t length, unsigned int flags)
+{
+	if (!interruptions)
+		return __real_getrandom(to, length, flags);
+	interruptions--;
+	errno = EINTR;
+	return -1;
+}
+
+Test(soft_mr, reg__survives_signals_in_getrandom, .init = init, .fini = fini)
+{
+	interruptions = 3;
+	dereg(reg(ALL));
+	cr_assert_eq(interruptions, 0);
+}
+
+/* Before Linux 5.14 nobody can tell. */
+Test(soft_mr, reg__kernel_that_cannot_tell_rights, .init = init, .fini = fini)
+{
+	uint8_t *ro = fenced(PROT_READ, 8192);
+
+	old_kernel = true;
+	cr_assert_eq(reg_and_dereg(ro, 8192, ALL), 0);
+	cr_assert_eq(reg_and_dereg(ro - 1, 8192, ALL), 0);
+	cr_assert_eq(reg_and_dereg((void *)0x1000, 10, LOCAL), -EFAULT);
+}
+
+/* Who may not touch it himself must not let a peer find out. */
+Test(soft_mr, reg__memory_with_too_few_rights, .init = init, .fini = fini)
+{
+	const size_t sizes[] = { 8192, 4 << 20 };
+
+	for (size_t i = 0; i < IW_ARRAY_SIZE(sizes); i++) {
+		size_t len = sizes[i];
+		uint8_t *ro = fenced(PROT_READ, len), *none = fenced(PROT_NONE, len);
+
+		cr_assert_eq(reg_and_dereg(ro, len, ALL), 0);
+		cr_assert_eq(reg_and_dereg(ro - 1, len, ALL), -EFAULT);
+		cr_assert_eq(reg_and_dereg(ro + 1, len, LOCAL), -EFAULT);
+		cr_assert_eq(reg_and_dereg(ro - 1, len + 2, IBV_ACCESS_REMOTE_READ), 0);
+		cr_assert_eq(reg_and_dereg(none, len, ALL), 0);
+		cr_assert_eq(reg_and_dereg(none - 1, len, 0), -EFAULT);
+		cr_assert_eq(reg_and_dereg(none + 1, len, IBV_ACCESS_REMOTE_READ), -EFAULT);
+	}
 }
 
 Test(soft_mr, reg__hints_are_ignored, .init = init, .fini = fini)

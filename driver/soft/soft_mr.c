@@ -98,6 +98,40 @@ static bool is_mapped(const void *addr, size_t length)
 	return !msync((void *)from, (uintptr_t)addr + length - from, MS_ASYNC) || errno != ENOMEM;
 }
 
+#ifndef MADV_POPULATE_READ /* Linux 5.14 */
+#define MADV_POPULATE_READ 22
+#define MADV_POPULATE_WRITE 23
+#endif
+
+/* Of longer regions only the first and the last page are touched: the others may stay unused. */
+#define PROBE_ALL (1u << 20)
+
+/*
+ * Whether the program itself may read or write these whole pages. EINVAL is the
+ * answer of a kernel without such advice, too, for a page of the stack as well.
+ */
+static bool may_touch(uintptr_t from, size_t length, int advice, uintptr_t page)
+{
+	char known;
+
+	if (!madvise((void *)from, length, advice) || (errno != EINVAL && errno != EFAULT))
+		return true;
+	return madvise((void *)((uintptr_t)&known & ~(page - 1)), page, advice);
+}
+
+/* Hardware cannot pin such pages; here a peer's message would find out, by SIGSEGV. */
+static bool is_allowed(const void *addr, size_t length, unsigned int access)
+{
+	int advice = access & IBV_ACCESS_LOCAL_WRITE ? MADV_POPULATE_WRITE : MADV_POPULATE_READ;
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+	uintptr_t first = (uintptr_t)addr & ~(page - 1);
+	uintptr_t last = ((uintptr_t)addr + length - 1) & ~(page - 1);
+
+	if (length <= PROBE_ALL)
+		return may_touch(first, last - first + page, advice, page);
+	return may_touch(first, page, advice, page) && may_touch(last, page, advice, page);
+}
+
 static void fill_mr(struct soft_mr *mr, struct soft_pd *pd, void *addr, size_t length)
 {
 	mr->ibv.context = pd->ibv.context;
@@ -121,7 +155,7 @@ int soft_mr_reg(struct soft_pd *pd, void *addr, size_t length, uint64_t iova, un
 		return rc;
 	if (!length || wraps((uintptr_t)addr, length) || wraps(start, length))
 		return -EINVAL;
-	if (!is_mapped(addr, length))
+	if (!is_mapped(addr, length) || !is_allowed(addr, length, access))
 		return -EFAULT;
 	new = iw_calloc(1, sizeof(*new));
 	if (!new)

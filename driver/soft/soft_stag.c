@@ -72,8 +72,10 @@ static int seed(void)
 
 	if (table.seeded)
 		return 0;
-	n = iw_fault(IW_FAULT_SYSCALL) ? (errno = ENOSYS, -1)
-				       : getrandom(random, sizeof(random), 0);
+	do /* a machine that has just booted lets it wait, and signals interrupt it */
+		n = iw_fault(IW_FAULT_SYSCALL) ? (errno = ENOSYS, -1)
+					       : getrandom(random, sizeof(random), 0);
+	while (n < 0 && errno == EINTR);
 	if (n != (ssize_t)sizeof(random))
 		return n < 0 ? -errno : -EIO;
 	for (unsigned int i = 0; i < ROUNDS; i++) {
