@@ -413,8 +413,11 @@ static void on_addrinfo(struct shim_id *id, struct iw_cm_id *cm, const struct iw
 		     &out, asked);
 }
 
-static enum rdma_cm_event_type failure_type(int status)
+/* On iWARP nobody is left to refuse what the program has accepted: a peer that goes has failed. */
+static enum rdma_cm_event_type failure_type(const struct shim_id *id, int status)
 {
+	if (id->passive && shim_is_iwarp(id))
+		return RDMA_CM_EVENT_CONNECT_ERROR;
 	switch (status) {
 	case -ECONNREFUSED:
 	case -ECONNRESET:
@@ -442,7 +445,7 @@ static void on_outcome(struct shim_id *id, const struct iw_cm_event *ev)
 	iw_lock(&id->lock);
 	shim_flag(ev->status ? &id->failed : &id->established, true);
 	iw_unlock(&id->lock);
-	queue_plain(id, ev->status ? failure_type(ev->status) : RDMA_CM_EVENT_ESTABLISHED, ev);
+	queue_plain(id, ev->status ? failure_type(id, ev->status) : RDMA_CM_EVENT_ESTABLISHED, ev);
 }
 
 static void on_device_gone(struct shim_id *id, const struct iw_cm_event *ev)

@@ -404,7 +404,7 @@ static int op_accept(struct iw_cm_id *cm, void *drv, const struct iw_cm_conn_par
 		fake_put(f->peer, NULL, &ev);
 	} else if (transport == IW_CM_DATAGRAM) {
 		tell_name(f, &ev);
-	} else {
+	} else if (!fake_holding) {
 		connect_both(f, &ev);
 	}
 	pthread_mutex_unlock(&fake_lock);

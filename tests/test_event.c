@@ -118,6 +118,26 @@ Test(event, outcome__status_decides_the_kind)
 	util_all_gone();
 }
 
+/* Only the active side can be refused, or fail to reach somebody. */
+Test(event, outcome__of_an_accept_that_fails)
+{
+	const int status[] = { -ECONNRESET, -ECONNREFUSED, -ETIMEDOUT, -EINVAL };
+
+	for (size_t i = 0; i < IW_ARRAY_SIZE(status); i++) {
+		struct pair p;
+
+		fake_hold(false);
+		p = util_request();
+		fake_hold(true);
+		succeeds(rdma_accept(p.child, NULL));
+		fake_post_plain(p.child, IW_CM_EVENT_ESTABLISHED, status[i]);
+		cr_assert_eq(util_expect(p.ch, RDMA_CM_EVENT_CONNECT_ERROR), status[i]);
+		util_nothing(p.ch);
+		util_end_pair(&p);
+	}
+	util_all_gone();
+}
+
 Test(event, private_data__up_to_255_bytes)
 {
 	struct rdma_event_channel *ch = util_channel();
