@@ -4,12 +4,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -18,10 +20,11 @@
 #define LOG_LINE_MAX 1024
 
 int iw_log_threshold = -1;
-/* Constant once the threshold is set; log_file: what log_fd was when it was opened. */
+/* Constant once the threshold is set; log_file: what log_fd was at first, unless it was closed. */
 static int log_fd = STDERR_FILENO;
 static bool log_to_file;
 static struct {
+	bool known;
 	dev_t dev;
 	ino_t ino;
 } log_file;
@@ -64,13 +67,68 @@ static size_t escape(const char *text, char *out, size_t room)
 	return used;
 }
 
+static void remember(int fd)
+{
+	struct stat st;
+
+	log_file.known = !fstat(fd, &st);
+	if (!log_file.known)
+		return;
+	log_file.dev = st.st_dev;
+	log_file.ino = st.st_ino;
+}
+
+__attribute__((constructor)) void iw_log_remember_stderr(void)
+{
+	int saved = errno;
+
+	remember(STDERR_FILENO);
+	errno = saved;
+}
+
+/*
+ * Is this what a program has put in the place of its stderr? A terminal, /dev/null, a file that
+ * is appended to, or one without a name, as runners of tests capture with. Anything else may be
+ * a connection or a file of the program's that has got the number after a close: its log ends.
+ * dup2(2) leaves what it makes open over exec.
+ */
+static bool is_a_stderr(const struct stat *st)
+{
+	if (S_ISCHR(st->st_mode))
+		return st->st_rdev == makedev(1, 3) || isatty(log_fd);
+	if (!S_ISREG(st->st_mode) || fcntl(log_fd, F_GETFD) & FD_CLOEXEC)
+		return false;
+	return !st->st_nlink || fcntl(log_fd, F_GETFL) & O_APPEND;
+}
+
 /* A program may have closed our descriptor and have got its number for something else. */
 static bool is_still_ours(void)
 {
 	struct stat now;
 
-	return !log_to_file ||
-	       (!fstat(log_fd, &now) && now.st_dev == log_file.dev && now.st_ino == log_file.ino);
+	if (fstat(log_fd, &now))
+		return false;
+	if (log_file.known && now.st_dev == log_file.dev && now.st_ino == log_file.ino)
+		return true;
+	return !log_to_file && is_a_stderr(&now);
+}
+
+/* Those who read it may have gone: that does not kill the program. */
+static void write_without_sigpipe(const char *text, size_t len)
+{
+	sigset_t pipe_alone, before, pending;
+	ssize_t written;
+
+	sigemptyset(&pipe_alone);
+	sigaddset(&pipe_alone, SIGPIPE);
+	sigpending(&pending);
+	pthread_sigmask(SIG_BLOCK, &pipe_alone, &before);
+	written = write(log_fd, text, len);
+	if (written < 0 && errno == EPIPE && !sigismember(&pending, SIGPIPE))
+		while (sigtimedwait(&pipe_alone, NULL, &(struct timespec){ 0 }) < 0 &&
+		       errno == EINTR)
+			;
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
 /* One line, without its end, in one write(2). */
@@ -78,13 +136,10 @@ static void write_line(const char *text)
 {
 	char line[LOG_LINE_MAX];
 	size_t used = escape(text, line, sizeof(line) - 1);
-	ssize_t written;
 
 	line[used++] = '\n';
-	if (!is_still_ours())
-		return;
-	written = write(log_fd, line, used);
-	(void)written;
+	if (is_still_ours())
+		write_without_sigpipe(line, used);
 }
 
 /*
@@ -155,13 +210,8 @@ static const char *reason(int error)
 
 static void use(int fd)
 {
-	struct stat st;
-
-	if (!fstat(fd, &st)) {
-		log_file.dev = st.st_dev;
-		log_file.ino = st.st_ino;
-		log_to_file = true;
-	}
+	remember(fd);
+	log_to_file = true;
 	log_fd = fd;
 }
 

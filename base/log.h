@@ -8,7 +8,9 @@
  *
  * The file is made with mode 0600. One that is there already is taken if it is
  * a regular file of this user or root with one name, or a character device;
- * links are not followed. A program that closes our descriptor has no log.
+ * links are not followed. A program that closes our descriptor has no log; one
+ * that puts another in the place of its stderr has the log there if it is a
+ * terminal, /dev/null, a file with O_APPEND or one without a name.
  */
 #ifndef IW_LOG_H
 #define IW_LOG_H
@@ -26,6 +28,8 @@ enum iw_log_level {
 extern int iw_log_threshold; /* negative until the environment was read */
 
 int iw_log_read_environment(void);
+/* At load, before anything can get the number of a stderr that the program closes. */
+void iw_log_remember_stderr(void);
 void iw_log_write(enum iw_log_level level, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 

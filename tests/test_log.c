@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /* The log where somebody means ill: what stands at its place, and what peers want in it. */
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -212,6 +216,145 @@ Test(log, file__closed_by_the_program_is_not_written_to, .init = setup, .fini = 
 	cr_assert_str_empty(text_of(other));
 	cr_assert_not_null(strstr(text_of(path), "first"));
 	cr_assert_null(strstr(text_of(path), "second"));
+}
+
+/* ---------------------------------------------------------------------- Stderr */
+
+/* What gets the number after a close(2) of stderr; @cloexec: as libraries open, and not dup2(2). */
+static void becomes_stderr(int fd, bool cloexec)
+{
+	cr_assert_eq(dup3(fd, STDERR_FILENO, cloexec ? O_CLOEXEC : 0), STDERR_FILENO);
+	close(fd);
+}
+
+static int open_to_write(const char *file, int flags)
+{
+	int fd = open(file, O_RDWR | O_CREAT | flags, 0600);
+
+	cr_assert_geq(fd, 0);
+	return fd;
+}
+
+static void without_a_file(void)
+{
+	setup();
+	unsetenv("IWSHIM_LOG_FILE");
+}
+
+/* Whatever came to the other end is the program's or its peer's to read. */
+static void nothing_came(int fd)
+{
+	char byte;
+
+	cr_assert_eq(recv(fd, &byte, 1, MSG_DONTWAIT), -1);
+	cr_assert_eq(errno, EAGAIN);
+}
+
+Test(log, stderr__that_became_a_connection_is_not_written_to, .init = without_a_file, .fini = fini)
+{
+	int ends[2];
+
+	iw_error("first");
+	cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+	becomes_stderr(ends[0], false);
+	iw_error("second");
+	nothing_came(ends[1]);
+	cr_assert_null(strstr(text_of(stderr_path), "second"));
+}
+
+/* No line was written before. */
+Test(log, stderr__that_was_closed_first_is_not_written_to, .init = without_a_file, .fini = fini)
+{
+	int ends[2];
+
+	cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+	becomes_stderr(ends[0], false);
+	iw_error("first");
+	nothing_came(ends[1]);
+}
+
+Test(log, stderr__that_became_a_pipe_is_not_written_to, .init = without_a_file, .fini = fini)
+{
+	struct pollfd pfd = { .events = POLLIN };
+	int ends[2];
+
+	cr_assert_eq(pipe(ends), 0);
+	pfd.fd = ends[0];
+	becomes_stderr(ends[1], true);
+	iw_error("first");
+	cr_assert_eq(poll(&pfd, 1, 0), 0);
+}
+
+Test(log, stderr__that_became_a_file_of_data_is_not_written_to, .init = without_a_file,
+     .fini = fini)
+{
+	becomes_stderr(open_to_write(other, 0), false);
+	iw_error("first");
+	cr_assert_str_empty(text_of(other));
+	becomes_stderr(open_to_write(other, O_APPEND), true);
+	iw_error("second");
+	cr_assert_str_empty(text_of(other));
+}
+
+Test(log, stderr__that_was_redirected_is_written_to, .init = without_a_file, .fini = fini)
+{
+	int fd;
+
+	iw_error("first");
+	becomes_stderr(open_to_write(other, O_APPEND), false);
+	iw_error("second");
+	cr_assert_null(strstr(text_of(stderr_path), "second"));
+	cr_assert_not_null(strstr(text_of(other), "second"));
+	unlink(other);
+	fd = open_to_write(other, 0);
+	unlink(other);
+	becomes_stderr(dup(fd), false);
+	iw_error("third");
+	cr_assert_gt(lseek(fd, 0, SEEK_END), 0);
+	becomes_stderr(open("/dev/null", O_WRONLY), false);
+	iw_error("fourth");
+}
+
+static void use_a_pipe(int ends[2])
+{
+	cr_assert_eq(pipe(ends), 0);
+	cr_assert_eq(dup2(ends[1], STDERR_FILENO), STDERR_FILENO);
+	close(ends[1]);
+	iw_log_remember_stderr();
+}
+
+Test(log, stderr__that_nobody_reads_does_not_kill, .init = without_a_file, .fini = fini)
+{
+	sigset_t mask;
+	int ends[2];
+
+	signal(SIGPIPE, SIG_DFL);
+	use_a_pipe(ends);
+	close(ends[0]);
+	iw_error("first");
+	pthread_sigmask(SIG_BLOCK, NULL, &mask);
+	cr_assert_not(sigismember(&mask, SIGPIPE));
+	sigpending(&mask);
+	cr_assert_not(sigismember(&mask, SIGPIPE));
+}
+
+/* One that waited already is the program's. */
+Test(log, stderr__that_nobody_reads_leaves_a_signal_that_waited, .init = without_a_file,
+     .fini = fini)
+{
+	sigset_t mask;
+	int ends[2];
+
+	use_a_pipe(ends);
+	close(ends[0]);
+	sigemptyset(&mask);
+	sigaddset(&mask, SIGPIPE);
+	pthread_sigmask(SIG_BLOCK, &mask, NULL);
+	raise(SIGPIPE);
+	iw_error("first");
+	sigpending(&mask);
+	cr_assert(sigismember(&mask, SIGPIPE));
+	signal(SIGPIPE, SIG_IGN);
 }
 
 /* --------------------------------------------------------------------- Lines */
