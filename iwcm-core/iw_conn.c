@@ -86,19 +86,15 @@ static void datagram_accepted(struct iw_id *id, unsigned int attempt)
 	iw_unlock(&id->lock);
 }
 
-/* It returned an error: -> IDLE and true, if that is still to be said. */
-static bool attempt_failed(struct iw_id *id, unsigned int attempt, enum iw_cm_state state)
+/* Its connect returned an error: CONN_SENT -> IDLE, if that is still to be said. */
+static void connect_failed(struct iw_id *id, unsigned int attempt)
 {
-	bool open;
-
 	iw_lock(&id->lock);
-	open = attempt_is_open(id, attempt, state);
-	if (open)
+	if (attempt_is_open(id, attempt, IW_CM_CONN_SENT))
 		iw_state_set(id, IW_CM_IDLE);
 	if (id->attempt == attempt)
 		id->calling = false;
 	iw_unlock(&id->lock);
-	return open;
 }
 
 static int check_data(const void *data, size_t len)
@@ -231,13 +227,44 @@ void iw_cm_request_taken(struct iw_cm_id *child)
 	iw_id_give_credit(iw_id_of(child));
 }
 
-/* The driver did not accept: nobody else will refuse the request. */
-static void accept_undo(struct iw_id *id)
+/* What was held back while the request or the response was refused. Leaves @op. */
+static void refused(struct iw_id *id, struct iw_op *op, enum iw_cm_state state)
 {
+	bool drain;
+
+	iw_lock(&id->lock);
+	id->completing = false;
+	if (id->state == state) /* else it is being destroyed */
+		iw_state_set(id, IW_CM_IDLE);
+	drain = iw_event_kick(id);
+	iw_op_leave_and_unlock(id, op);
+	if (drain)
+		iw_event_drain(id);
+}
+
+/*
+ * The driver did not accept: CONN_RECV -> IDLE, if that is still to be said. Nobody
+ * else will refuse the request, which is done before the client may begin anew.
+ */
+static void accept_failed(struct iw_id *id, unsigned int attempt, struct iw_op *op)
+{
+	bool open;
+
+	iw_lock(&id->lock);
+	open = attempt_is_open(id, attempt, IW_CM_CONN_RECV);
+	if (id->attempt == attempt)
+		id->calling = false;
+	if (!open) {
+		iw_op_leave_and_unlock(id, op);
+		return;
+	}
+	id->completing = true;
+	iw_unlock(&id->lock);
 	iw_qp_end(id, IW_QP_ERR);
 	if (id->pub.ops->reject)
 		id->pub.ops->reject(&id->pub, id->pub.drv, NULL, 0, 0);
 	iw_id_give_credit(id);
+	refused(id, op, IW_CM_CONN_RECV);
 }
 
 /* Before the driver accepts. Entered with the lock, left without it. */
@@ -273,7 +300,7 @@ int iw_cm_accept(struct iw_cm_id *pub, const struct iw_cm_conn_param *param)
 	rc = iw_op_begin(id, &op);
 	if (rc)
 		return rc;
-	if (id->state != IW_CM_CONN_RECV || id->accepting) {
+	if (id->state != IW_CM_CONN_RECV || id->accepting || id->completing) {
 		iw_op_leave_and_unlock(id, &op);
 		return -EINVAL;
 	}
@@ -282,31 +309,35 @@ int iw_cm_accept(struct iw_cm_id *pub, const struct iw_cm_conn_param *param)
 	rc = accept_qp_and_unlock(id, param);
 	if (!rc)
 		rc = pub->ops->accept(pub, pub->drv, param);
-	if (!rc && iw_cm_transport(pub) == IW_CM_DATAGRAM)
+	if (rc) {
+		accept_failed(id, attempt, &op);
+		return rc;
+	}
+	if (iw_cm_transport(pub) == IW_CM_DATAGRAM)
 		datagram_accepted(id, attempt);
-	else if (!rc)
+	else
 		attempt_called(id, attempt, IW_CM_CONN_RECV);
-	else if (attempt_failed(id, attempt, IW_CM_CONN_RECV))
-		accept_undo(id);
 	iw_op_end(id, &op);
-	return rc;
+	return 0;
 }
 
 /* A request nobody has accepted, or a response nobody has answered. */
 static bool may_reject(const struct iw_id *id)
 {
-	return (id->state == IW_CM_CONN_RECV && !id->accepting) || iw_establish_open(id);
+	if (id->state == IW_CM_CONN_RECV)
+		return !id->accepting && !id->completing;
+	return iw_establish_open(id);
 }
 
 /*
- * CONN_RECV or CONN_SENT -> IDLE. Blocks as the driver does. A response is refused
+ * CONN_RECV or CONN_SENT -> IDLE. Blocks as the driver does. What is refused is so
  * before IDLE lets the client begin anew: the refusal would hit that.
  */
 int iw_cm_reject(struct iw_cm_id *pub, const void *private_data, size_t len, uint8_t reason)
 {
 	struct iw_id *id = iw_id_of(pub);
+	enum iw_cm_state state;
 	struct iw_op op;
-	bool drain;
 	int rc;
 
 	if (!pub->ops->reject)
@@ -321,22 +352,14 @@ int iw_cm_reject(struct iw_cm_id *pub, const void *private_data, size_t len, uin
 		iw_op_leave_and_unlock(id, &op);
 		return -EINVAL;
 	}
-	id->completing = id->state == IW_CM_CONN_SENT;
-	if (!id->completing)
-		iw_state_set(id, IW_CM_IDLE);
+	state = id->state;
+	id->completing = true;
 	iw_unlock(&id->lock);
 
 	rc = pub->ops->reject(pub, pub->drv, private_data, len, reason);
 
 	iw_id_give_credit(id);
-	iw_lock(&id->lock);
-	if (id->completing && id->state == IW_CM_CONN_SENT)
-		iw_state_set(id, IW_CM_IDLE);
-	id->completing = false;
-	drain = iw_event_kick(id);
-	iw_op_leave_and_unlock(id, &op);
-	if (drain)
-		iw_event_drain(id);
+	refused(id, &op, state);
 	return rc;
 }
 
@@ -371,7 +394,7 @@ int iw_cm_connect(struct iw_cm_id *pub, const struct iw_cm_conn_param *param)
 	if (!rc)
 		attempt_called(id, attempt, IW_CM_CONN_SENT);
 	else
-		attempt_failed(id, attempt, IW_CM_CONN_SENT);
+		connect_failed(id, attempt);
 	iw_op_end(id, &op);
 	return rc;
 }

@@ -164,7 +164,7 @@ static void end(struct iw_id *id, struct iw_delivery *d)
 	case IW_CM_CONN_RECV:
 		if (id->accepting)
 			break;
-		iw_state_set(id, IW_CM_IDLE);
+		id->completing = true; /* IDLE when it is refused */
 		d->step.end_request = true;
 		return;
 	case IW_CM_IDLE:

@@ -14,6 +14,7 @@
 #include "iwcm-core/iw_pool.h"
 #include "iwcm-core/iw_qp.h"
 #include "iwcm-core/iw_ref.h"
+#include "iwcm-core/iw_state.h"
 #include "iwcm-core/iw_stats.h"
 
 static const enum iw_record_kind kind_of[IW_CM_NEVENTS] = {
@@ -287,9 +288,22 @@ static void end_connection(struct iw_id *id)
 	iw_unlock(&id->lock);
 }
 
-static void carry_out(struct iw_id *id, struct iw_delivery *d)
+/* Driver and core disagree. CONN_RECV -> IDLE, if it was a request that nobody had accepted. */
+static void end_request(struct iw_id *id)
 {
 	const struct iw_cm_driver_ops *ops = id->pub.ops;
+
+	if (ops->reject)
+		ops->reject(&id->pub, id->pub.drv, NULL, 0, 0);
+	iw_lock(&id->lock);
+	if (id->state == IW_CM_CONN_RECV)
+		iw_state_set(id, IW_CM_IDLE);
+	id->completing = false;
+	iw_unlock(&id->lock);
+}
+
+static void carry_out(struct iw_id *id, struct iw_delivery *d)
+{
 	const struct iw_step *step = &d->step;
 
 	if (step->complete)
@@ -298,8 +312,8 @@ static void carry_out(struct iw_id *id, struct iw_delivery *d)
 		iw_qp_end(id, IW_QP_ERR);
 	if (step->end_connection)
 		end_connection(id);
-	if (step->end_request && ops->reject)
-		ops->reject(&id->pub, id->pub.drv, NULL, 0, 0);
+	if (step->end_request)
+		end_request(id);
 	if (d->ev.type == IW_CM_EVENT_CONNECT_REQUEST) {
 		if (step->deliver) {
 			hand_out(id, iw_id_of(d->ev.child), &d->ev);

@@ -95,7 +95,7 @@ struct iw_id {
 
 	/* iw_establish.c */
 	bool responded;	 /* CONNECT_RESPONSE has come in this attempt */
-	bool completing; /* the attempt is being completed; no event is taken meanwhile */
+	bool completing; /* or being refused: no event is taken meanwhile */
 
 	/* iw_qp.c */
 	void *qp;

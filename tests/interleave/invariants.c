@@ -65,7 +65,7 @@ static void give(struct w_id *wid)
  */
 static unsigned int attempts_over(const struct w_id *wid)
 {
-	return wid->outcomes + wid->completed + (wid->attempts ? wid->refused : 0);
+	return wid->outcomes + wid->completed + wid->refused - wid->turned_down;
 }
 
 static void check_told(struct w_id *wid)

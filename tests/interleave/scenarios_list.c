@@ -49,7 +49,8 @@ static const unsigned long begins[S_N] = {
 /* What another one's act makes possible. */
 static const unsigned long enables[A_N] = {
 	[A_CONNECT] = OUTCOME | ENDING,
-	[A_ACCEPT] = B(A_ESTABLISHED) | B(A_REPLY_FAIL) | ENDING,
+	[A_ACCEPT] = B(A_ESTABLISHED) | B(A_REPLY_FAIL) | B(A_CONNECT) | ENDING,
+	[A_REJECT] = B(A_CONNECT),
 	[A_REPLY_OK] = LIVE,
 	[A_ESTABLISHED] = LIVE,
 	[A_RESPONSE] = B(A_ESTABLISH) | B(A_REJECT) | B(A_CLOSE),

@@ -172,6 +172,7 @@ static int w_op_reject(struct iw_cm_id *id, void *drv, const void *data, size_t 
 {
 	struct w_id *wid = drv;
 	bool asked;
+	int rc;
 
 	op_at_once(wid, id, "reject");
 	asked = wid->link == L_ASKED;
@@ -179,7 +180,9 @@ static int w_op_reject(struct iw_cm_id *id, void *drv, const void *data, size_t 
 		 "%s: reject of no request", wid->name);
 	if (asked || wid->link == L_RESPONDED || wid->link == L_TRYING)
 		wid->link = L_NONE;
-	return asked ? may_fail("reject fails", -EIO) : 0;
+	rc = asked ? may_fail("reject fails", -EIO) : 0;
+	wid->turned_down += asked && !rc && reason == W_REASON_CLIENT;
+	return rc;
 }
 
 static int w_op_establish(struct iw_cm_id *id, void *drv)

@@ -17,6 +17,9 @@
 #include "iwcm-core/iw_cm.h"
 #include "tests/interleave/sched.h"
 
+/* Of what the client rejects; the core's own rejections have reason 0. */
+#define W_REASON_CLIENT 28
+
 /* What the device knows of an id's connection. */
 enum w_link {
 	L_NONE,	     /* nothing, or it is over */
@@ -83,8 +86,9 @@ struct w_id {
 	unsigned int said; /* events posted, in the order of the lock */
 	unsigned int decided;
 	unsigned int migrations;
-	unsigned int calls; /* connect and accept */
-	unsigned int ups;   /* establish */
+	unsigned int turned_down; /* requests, by reject of the client's */
+	unsigned int calls;	  /* connect and accept */
+	unsigned int ups;	  /* establish */
 	unsigned int aborts;
 
 	/* The client's. */
@@ -106,7 +110,7 @@ struct w_id {
 
 	/* What its calls returned, read when all have ended: sums, in any order. */
 	unsigned int attempts;	/* connect or accept: 0 */
-	unsigned int refused;	/* reject: 0 */
+	unsigned int refused;	/* reject: 0, of requests and responses */
 	unsigned int completed; /* establish: 0 */
 	unsigned int given_up;	/* disconnect: 0 */
 };

@@ -75,7 +75,7 @@ void w_accept(struct w_id *wid)
 /* Of a request, or of the response of an InfiniBand peer. */
 void w_reject(struct w_id *wid)
 {
-	add(&wid->refused, !iw_cm_reject(wid->id, NULL, 0, 0));
+	add(&wid->refused, !iw_cm_reject(wid->id, NULL, 0, W_REASON_CLIENT));
 }
 
 void w_establish(struct w_id *wid)
