@@ -416,12 +416,12 @@ static void on_addrinfo(struct shim_id *id, struct iw_cm_id *cm, const struct iw
 /* On iWARP nobody is left to refuse what the program has accepted: a peer that goes has failed. */
 static enum rdma_cm_event_type failure_type(const struct shim_id *id, int status)
 {
-	if (id->passive && shim_is_iwarp(id))
-		return RDMA_CM_EVENT_CONNECT_ERROR;
+	bool accepted = id->passive && shim_is_iwarp(id);
+
 	switch (status) {
 	case -ECONNREFUSED:
 	case -ECONNRESET:
-		return RDMA_CM_EVENT_REJECTED;
+		return accepted ? RDMA_CM_EVENT_CONNECT_ERROR : RDMA_CM_EVENT_REJECTED;
 	case -ETIMEDOUT:
 		return RDMA_CM_EVENT_UNREACHABLE;
 	default:

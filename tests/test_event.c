@@ -118,20 +118,28 @@ Test(event, outcome__status_decides_the_kind)
 	util_all_gone();
 }
 
-/* Only the active side can be refused, or fail to reach somebody. */
+/* Nobody can refuse what was accepted. */
 Test(event, outcome__of_an_accept_that_fails)
 {
-	const int status[] = { -ECONNRESET, -ECONNREFUSED, -ETIMEDOUT, -EINVAL };
+	static const struct {
+		int status;
+		enum rdma_cm_event_type type;
+	} cases[] = {
+		{ -ECONNRESET, RDMA_CM_EVENT_CONNECT_ERROR },
+		{ -ECONNREFUSED, RDMA_CM_EVENT_CONNECT_ERROR },
+		{ -ETIMEDOUT, RDMA_CM_EVENT_UNREACHABLE },
+		{ -EINVAL, RDMA_CM_EVENT_CONNECT_ERROR },
+	};
 
-	for (size_t i = 0; i < IW_ARRAY_SIZE(status); i++) {
+	for (size_t i = 0; i < IW_ARRAY_SIZE(cases); i++) {
 		struct pair p;
 
 		fake_hold(false);
 		p = util_request();
 		fake_hold(true);
 		succeeds(rdma_accept(p.child, NULL));
-		fake_post_plain(p.child, IW_CM_EVENT_ESTABLISHED, status[i]);
-		cr_assert_eq(util_expect(p.ch, RDMA_CM_EVENT_CONNECT_ERROR), status[i]);
+		fake_post_plain(p.child, IW_CM_EVENT_ESTABLISHED, cases[i].status);
+		cr_assert_eq(util_expect(p.ch, cases[i].type), cases[i].status);
 		util_nothing(p.ch);
 		util_end_pair(&p);
 	}

@@ -414,9 +414,10 @@ Test(memory, that_is_not_there_ends_the_stream)
 
 	rx_env_new(false);
 	mem = rx_mem_new(64, IBV_ACCESS_LOCAL_WRITE);
-	gone = mmap(NULL, LARGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	gone = mmap(NULL, LARGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	cr_assert_neq(gone, MAP_FAILED);
 	cr_assert_eq(soft_mr_reg(rx_env->pd, gone, LARGE, 0, REMOTE_WRITE, &mr), 0);
+	cr_assert_eq(mprotect(gone, LARGE, PROT_NONE), 0);
 	h.stag = mr->ibv.rkey;
 	rx_put(&h, rx_payload(0), LARGE);
 	rx_play(&(struct rx_way){ .cut = DDP_TAGGED_HDR });
