@@ -483,14 +483,17 @@ static int disconnect_begin(struct iw_id *id, struct ending *e)
 /*
  * The driver could not. No error if what was to end has ended meanwhile, if the
  * attempt has not begun there and attempt_called() says it again, or if there is
- * a response to refuse.
+ * a response to refuse; but if the attempt has succeeded meanwhile, its connection
+ * is there, and the client has to know.
  */
 static int disconnect_failed(struct iw_id *id, const struct ending *e, int rc)
 {
 	bool refuse = false;
 
 	iw_lock(&id->lock);
-	if (!attempt_is_open(id, e->attempt, e->state))
+	if (attempt_is_open(id, e->attempt, IW_CM_ESTABLISHED))
+		id->cancelling = false;
+	else if (!attempt_is_open(id, e->attempt, e->state))
 		rc = 0;
 	else if (e->state != IW_CM_CLOSING && id->calling)
 		rc = 0;

@@ -43,6 +43,10 @@ static void check_cancelled(struct w_id *wid)
 	il_check(!open || wid->calls > 1 || !wid->given_up || wid->cancelled || wid->uncancelled ||
 			 w.spec->transport == IW_CM_DATAGRAM,
 		 "%s: a disconnect returned 0, and the driver has not heard of it", wid->name);
+	/* What completes a response ends it as well, and cannot say that the device refused to. */
+	open = wid->link == L_UP && w.spec->start != S_RESPONDED;
+	il_check(!open || wid->calls > 1 || !wid->given_up || wid->given_up < wid->ends,
+		 "%s: a disconnect returned 0, and the connection stays", wid->name);
 }
 
 /* What the device owes, in the order in which one thing makes it owe the next. */

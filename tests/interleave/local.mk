@@ -29,7 +29,7 @@ tests/interleave/core.o: tests/interleave/libcore.a $(srcdir)/tests/interleave/c
 	$(AM_V_GEN)$(SHELL) $(srcdir)/tests/interleave/collect.sh $< $@
 
 EXTRA_PROGRAMS = tests/interleave/interleave
-tests_interleave_interleave_SOURCES = base/log.c base/caller.c tests/interleave/main.c \
+tests_interleave_interleave_SOURCES = tests/interleave/log.c base/caller.c tests/interleave/main.c \
 	tests/interleave/world.c tests/interleave/world.h tests/interleave/world_client.c \
 	tests/interleave/world_device.c tests/interleave/scenarios.c \
 	tests/interleave/scenarios.h tests/interleave/scenarios_list.c \

@@ -453,18 +453,31 @@ static void wait_all(const struct il_spec *spec)
 		il_wait("the start state ends", &running, is_done, &running);
 }
 
+static bool leaves_the_qp(const struct il_spec *spec)
+{
+	if (spec->on == ON_DETACH || spec->start == S_ENDED) /* a QP in ERR from the beginning */
+		return false;
+	for (unsigned int i = 0; i < spec->nacts; i++)
+		if (spec->acts[i] == A_ATTACH || spec->acts[i] == A_DETACH ||
+		    spec->acts[i] == A_MODIFY)
+			return false;
+	return true;
+}
+
 void il_scenario_run(const void *arg)
 {
 	const struct il_spec *spec = arg;
 
 	memset(&w, 0, sizeof(w));
 	w.spec = spec;
+	w.qp_is_the_cores = leaves_the_qp(spec);
 	build(spec->start);
 	if (spec->start != S_RECV_HANDLER)
 		prepare_all(spec);
 	start_running(spec->start);
 	if (spec->start == S_RECV_HANDLER) /* it is the start that makes the target */
 		prepare_all(spec);
+	w_actors_start();
 	start_all(spec);
 	wait_all(spec);
 	w_settle();

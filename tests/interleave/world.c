@@ -57,6 +57,28 @@ static int may_fail(const char *op, int error)
 	return w.spec->fails == FAIL_OPS && !w.calm && il_choose(op, 2) ? error : 0;
 }
 
+/* Where nobody but the core moves it, and no move fails. */
+IL_UNWATCHED void w_check_qp_over(const struct w_id *wid, const char *when)
+{
+	const struct w_qp *qp = wid->qps;
+
+	if (w.spec->loose || w.spec->fails == FAIL_QP || w.spec->transport == IW_CM_DATAGRAM ||
+	    !w.qp_is_the_cores || !qp->attached)
+		return;
+	il_check(qp->may_be & BIT(IW_QP_ERR), "%s: %s, and the QP may go on", wid->name, when);
+}
+
+IL_UNWATCHED void w_actors_start(void)
+{
+	enum w_link link = w.target->link;
+
+	w.was_up = link == L_UP || link == L_CLOSING || link == L_PEER;
+	for (struct w_id *wid = w.ids; wid < w.ids + W_IDS; wid++) {
+		wid->ends_before = wid->ends;
+		wid->calls_before = wid->calls;
+	}
+}
+
 /* ------------------------------------------------------------ birth, death */
 
 static int w_id_new(struct iw_cm_id *id, void *arg, void **drv)
@@ -76,6 +98,10 @@ static void w_id_gone(struct iw_cm_id *id, void *drv)
 	op_at_once(wid, id, "id_gone");
 	il_check(!wid->ops, "%s: id_gone while %u ops run", wid->name, wid->ops);
 	il_check(!wid->inside, "%s: id_gone while the handler runs", wid->name);
+	il_check(w.spec->loose || wid->aborts || wid->link == L_NONE,
+		 "%s: id_gone, and nobody has aborted the connection", wid->name);
+	if (wid->was_connected)
+		w_check_qp_over(wid, "id_gone");
 	wid->gone++;
 	wid->link = L_NONE;
 	put = !wid->users;
@@ -104,6 +130,8 @@ static void w_abort(struct iw_cm_id *id, void *drv, enum iw_cm_state was)
 	il_check(!wid->aborts++, "%s: abort is called twice", wid->name);
 	il_check(was != IW_CM_IDLE && was != IW_CM_DESTROYING, "%s: abort of %s", wid->name,
 		 iw_cm_state_name(was));
+	wid->was_connected =
+		was == IW_CM_CONN_SENT || was == IW_CM_ESTABLISHED || was == IW_CM_CLOSING;
 }
 
 /* --------------------------------------------------------------- connecting */
@@ -128,6 +156,7 @@ static void attempt_begin(struct w_id *wid, enum w_link link)
 	wid->calls++;
 	wid->posting = false;
 	wid->cancelled = false;
+	wid->closed_here = false;
 	wid->in_attempt = true;
 }
 
@@ -191,9 +220,13 @@ static int w_op_establish(struct iw_cm_id *id, void *drv)
 	int rc;
 
 	op_begin(wid, id, "establish");
+	il_check(w.spec->loose || (!wid->completing && wid->link != L_UP),
+		 "%s: a connection is completed twice", wid->name);
+	wid->completing = true;
 	wid->ups++;
 	rc = wid->link == L_RESPONDED ? 0 : -ENOTCONN;
 	op_end(wid, "establish returns");
+	wid->completing = false;
 	if (!rc)
 		rc = may_fail("establish fails", -EIO);
 	if (!rc && wid->link == L_RESPONDED)
@@ -236,6 +269,23 @@ static int disconnect_link(struct w_id *wid)
 	}
 }
 
+/* By a core that knows what there is, and what its client wants. */
+IL_UNWATCHED static void check_disconnect(struct w_id *wid)
+{
+	bool up = wid->link == L_UP || wid->link == L_CLOSING || wid->link == L_PEER;
+
+	il_check(w.spec->transport != IW_CM_DATAGRAM, "%s: disconnect of a datagram id", wid->name);
+	if (w.spec->loose)
+		return;
+	il_check(wid->ends != wid->ends_before || wid->calls == wid->calls_before,
+		 "%s: disconnect of an attempt that nobody has given up", wid->name);
+	/* A word to an attempt may come when it is made. */
+	if (!up || w.spec->transport != IW_CM_IWARP || !w.was_up || wid->calls != wid->calls_before)
+		return;
+	il_check(!wid->closed_here, "%s: a connection is closed twice", wid->name);
+	wid->closed_here = true;
+}
+
 static int w_op_disconnect(struct iw_cm_id *id, void *drv, bool abrupt)
 {
 	struct w_id *wid = drv;
@@ -243,7 +293,7 @@ static int w_op_disconnect(struct iw_cm_id *id, void *drv, bool abrupt)
 	int rc;
 
 	op_at_once(wid, id, "disconnect");
-	il_check(w.spec->transport != IW_CM_DATAGRAM, "%s: disconnect of a datagram id", wid->name);
+	check_disconnect(wid);
 	rc = disconnect_link(wid);
 	/* A driver may post from here. Two ops do not hold the lock at once. */
 	now = !rc && w.spec->fails == FAIL_OPS && !w.calm && !wid->in_attempt &&
@@ -348,6 +398,7 @@ static int w_op_join(struct iw_cm_id *id, void *drv, const struct iw_cm_join *jo
 
 	op_begin(wid, id, "join");
 	wid->joined = true;
+	wid->leaving = false;
 	op_end(wid, "join returns");
 	rc = wid->said ? 0 : may_fail("join fails", -EIO);
 	if (rc)
@@ -360,6 +411,8 @@ static int w_op_leave(struct iw_cm_id *id, void *drv, void *membership)
 	struct w_id *wid = drv;
 
 	op_begin(wid, id, "leave");
+	il_check(!wid->leaving, "%s: a group is left twice", wid->name);
+	wid->leaving = true;
 	wid->joined = false;
 	op_end(wid, "leave returns");
 	return 0;

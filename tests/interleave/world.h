@@ -90,6 +90,11 @@ struct w_id {
 	unsigned int calls;	  /* connect and accept */
 	unsigned int ups;	  /* establish */
 	unsigned int aborts;
+	bool was_connected; /* when it was aborted */
+	bool closed_here;   /* disconnect of this connection was called */
+	bool completing;    /* its establish runs */
+	bool leaving;	    /* its leave was called, and no join since */
+	bool queued;	    /* child: its request was posted */
 
 	/* The client's. */
 	unsigned int inside;   /* handlers that run */
@@ -113,6 +118,9 @@ struct w_id {
 	unsigned int refused;	/* reject: 0, of requests and responses */
 	unsigned int completed; /* establish: 0 */
 	unsigned int given_up;	/* disconnect: 0 */
+
+	/* disconnect and @calls, now and before the actors started. */
+	unsigned int ends, ends_before, calls_before;
 };
 
 struct il_spec; /* scenarios.h */
@@ -121,7 +129,9 @@ struct world {
 	const struct il_spec *spec;
 	struct w_id ids[W_IDS];
 	struct w_id *target, *listener;
-	bool calm; /* while the start state is built and in the end: no op fails */
+	bool was_up;	      /* there is a connection when the actors start */
+	bool qp_is_the_cores; /* no actor and no handler has to do with it */
+	bool calm;	      /* while the start state is built and in the end: no op fails */
 	char membership;
 };
 
@@ -171,6 +181,9 @@ int w_handler(struct iw_cm_id *id, const struct iw_cm_event *ev);
 void w_connect(struct w_id *wid);
 void w_accept(struct w_id *wid);
 void w_reject(struct w_id *wid);
+void w_actors_start(void);
+/* The connection, or the attempt, is over: nothing moves the QP any more. */
+void w_check_qp_over(const struct w_id *wid, const char *when);
 void w_establish(struct w_id *wid);
 void w_disconnect(struct w_id *wid, bool abrupt);
 void w_destroy(struct w_id *wid);

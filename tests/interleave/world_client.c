@@ -83,9 +83,26 @@ void w_establish(struct w_id *wid)
 	add(&wid->completed, !iw_cm_establish(wid->id));
 }
 
+IL_UNWATCHED static void note_end(struct w_id *wid)
+{
+	wid->ends++;
+}
+
 void w_disconnect(struct w_id *wid, bool abrupt)
 {
+	note_end(wid);
 	add(&wid->given_up, !iw_cm_disconnect(wid->id, abrupt));
+}
+
+/* Those that nobody saw go with their listener, and before it. */
+IL_UNWATCHED static void check_children(const struct w_id *listener)
+{
+	if (listener != w.listener && listener != w.target)
+		return;
+	for (const struct w_id *child = w.ids; child < w.ids + W_IDS; child++)
+		il_check(!child->used || !child->child || !child->queued || child->handed ||
+				 child->gone || w.spec->loose,
+			 "%s: destroy has returned before a child was gone", listener->name);
 }
 
 void w_destroy(struct w_id *wid)
@@ -103,6 +120,7 @@ void w_destroy(struct w_id *wid)
 	il_check(wid->gone == 1, "%s: destroy has returned before id_gone", wid->name);
 	il_check(wid->put == 1, "%s: destroy has returned before the driver put its reference",
 		 wid->name);
+	check_children(wid);
 	wid->returned = true;
 }
 
@@ -192,6 +210,8 @@ static void count_outcome(struct w_id *wid, const struct iw_cm_event *ev)
 	/* A device that errs may answer before it was asked. */
 	unsigned int calls = w.spec->loose ? wid->begun : wid->calls;
 
+	if (ev->status)
+		w_check_qp_over(wid, "an attempt has failed");
 	wid->outcomes++;
 	il_check(wid->outcomes <= calls, "%s: outcome %u of %u attempts: %s, status %d", wid->name,
 		 wid->outcomes, calls, iw_cm_event_name(ev->type), ev->status);

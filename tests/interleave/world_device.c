@@ -181,6 +181,7 @@ bool w_request_append(struct w_id *listener, struct w_id *child)
 	iw_lock(&listener->lock);
 	ev.detail = ++listener->said;
 	rc = iw_cm_append(listener->id, &ev, &drain);
+	child->queued = !rc;
 	iw_unlock(&listener->lock);
 	il_check(!rc || rc == -ESHUTDOWN, "%s: posting a request: error %d", listener->name, rc);
 	return drain;
