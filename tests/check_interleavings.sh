@@ -75,7 +75,7 @@ build() {
 	sh "$srcdir/tests/interleave/collect.sh" "$2/libcore.a" "$2/core.o" || return
 	# shellcheck disable=SC2086
 	$IL_LINK -o "$2/interleave" "$il"/interleave-*.o \
-		"$builddir"/base/tests_interleave_interleave-*.o "$2/core.o" "$il/libsched.a"
+		"$builddir"/base/tests_interleave_interleave-caller.o "$2/core.o" "$il/libsched.a"
 }
 
 # Limited by the processor's time: others may use the machine as well.

@@ -38,7 +38,8 @@ static bool wait_drained(struct w_id *wid)
 /* Of the first attempt: what was given up before it began was refused. */
 static void check_cancelled(struct w_id *wid)
 {
-	bool open = wid->link == L_TRYING || wid->link == L_ACCEPTED;
+	/* A child that connects has had an attempt, of which the driver may not know. */
+	bool open = (wid->link == L_TRYING && !wid->child) || wid->link == L_ACCEPTED;
 
 	il_check(!open || wid->calls > 1 || !wid->given_up || wid->cancelled || wid->uncancelled ||
 			 w.spec->transport == IW_CM_DATAGRAM,

@@ -101,7 +101,7 @@ IL_UNWATCHED static void check_children(const struct w_id *listener)
 		return;
 	for (const struct w_id *child = w.ids; child < w.ids + W_IDS; child++)
 		il_check(!child->used || !child->child || !child->queued || child->handed ||
-				 child->gone || w.spec->loose,
+				 child->put || w.spec->loose,
 			 "%s: destroy has returned before a child was gone", listener->name);
 }
 
