@@ -49,7 +49,7 @@ static void open_end(struct end *end)
 {
 	struct ibv_qp_init_attr_ex attr = {
 		.cap = { .max_send_wr = 16,
-			 .max_recv_wr = 16,
+			 .max_recv_wr = 64,
 			 .max_send_sge = 4,
 			 .max_recv_sge = 4 },
 		.qp_type = IBV_QPT_RC,
@@ -373,6 +373,57 @@ Test(pair, ends_at_both_ends_if_one_breaks_the_rules, .timeout = 60)
 	cr_assert_eq(__atomic_load_n(&a.ended, __ATOMIC_ACQUIRE), 1);
 	cr_assert_eq(__atomic_load_n(&b.ended, __ATOMIC_ACQUIRE), 1);
 	teardown();
+}
+
+#define LAST_WORDS 20 /* 2 KB each: all of them fit in the first window */
+
+static void say_last_words(void)
+{
+	struct ibv_sge sge = { (uintptr_t)b.bytes, 2048, b.mr->ibv.lkey };
+	struct ibv_send_wr wr = { .sg_list = &sge, .num_sge = 1, .opcode = IBV_WR_SEND }, *bad;
+	struct sockaddr none = { .sa_family = AF_UNSPEC };
+
+	for (int i = 0; i < LAST_WORDS; i++) {
+		cr_assert_eq(soft_sq_post(b.qp, &wr, &bad), 0);
+		good(&b);
+	}
+	cr_assert_eq(connect(b.qp->stream.fd, &none, sizeof(none)), 0); /* a reset */
+}
+
+/* It used to lose what it had not read yet when it came to send first. */
+static void hears_the_last_words(bool sends)
+{
+	int i;
+
+	setup(true, 0);
+	post_recv(&b, 1, SMALL);
+	post(IBV_WR_SEND, 0, SMALL);
+	good(&a);
+	good(&b);
+	for (i = 0; i < LAST_WORDS + 1; i++)
+		post_recv(&a, (uint64_t)i, 2048);
+	iw_lock(&a.qp->rx.lock); /* it is slow */
+	say_last_words();
+	for (i = 0; i < 2 && sends; i++)
+		post(IBV_WR_SEND, 0, SMALL);
+	cr_expect_eq(a.ended, 0);
+	iw_unlock(&a.qp->rx.lock);
+	for (i = 0; i < LAST_WORDS; i++)
+		cr_assert_eq(good(&a).wr_id, i);
+	for (i = 0; i < (sends ? 3 : 1); i++)
+		cr_assert_eq(next(&a).status, IBV_WC_WR_FLUSH_ERR);
+	cr_assert_eq(__atomic_load_n(&a.ended, __ATOMIC_ACQUIRE), 1);
+	teardown();
+}
+
+Test(pair, peer_resets__what_it_said_is_heard, .timeout = 60)
+{
+	hears_the_last_words(false);
+}
+
+Test(pair, peer_resets__what_it_said_is_heard_by_who_sends, .timeout = 60)
+{
+	hears_the_last_words(true);
 }
 
 /* With a cancellation pending, the first cancellation point would be the last. */

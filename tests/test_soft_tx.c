@@ -236,6 +236,7 @@ Test(tx, full_socket__that_cannot_be_watched_ends_the_stream)
 			fake_post(IBV_WR_SEND, data, (uint32_t)len, SIGNALED);
 		passed = iw_fault_passed();
 		iw_fault_arm(0, 0);
+		soft_qp_progress(fake.qp, EPOLLIN);
 		cr_assert(fake.wants_write || soft_qp_is_failing(fake.qp), "site %lu", n);
 		ended += soft_qp_is_failing(fake.qp);
 		if (passed < n)
@@ -336,13 +337,52 @@ Test(tx, hole_in_memory__ends_the_stream)
 	cr_assert_eq(fake.wc[0].status, IBV_WC_LOC_PROT_ERR);
 }
 
-Test(tx, sendmsg_fails__stream_ends_flushed)
+/* The receiver may have to read what the peer said before it went. */
+Test(tx, sendmsg_fails__stream_ends_flushed_once_all_is_read)
 {
+	char said[3];
+
+	cr_assert_not_null(soft_batch_get()); /* its sites come once */
 	cr_assert_eq(fake_attach(plain, SOCK_STREAM), 0);
+	cr_assert_eq(write(fake.peer, "bye", 3), 3);
 	iw_fault_arm(IW_FAULT_SYSCALL, 1);
 	cr_assert_eq(fake_post(IBV_WR_SEND, "hello", 5, 0), 0);
 	iw_fault_arm(0, 0);
+	cr_assert_eq(fake_post(IBV_WR_SEND, "hello", 5, 0), 0);
+	soft_qp_progress(fake.qp, EPOLLIN | EPOLLOUT);
+	cr_assert_eq(fake.n_wc, 0);
+	cr_assert_eq(fake.qp->state, IBV_QPS_RTS);
+	cr_assert_eq(read(fake.qp->stream.fd, said, sizeof(said)), 3);
+	soft_qp_progress(fake.qp, EPOLLIN);
 	cr_assert_eq(fake.ended_status, 0);
+	cr_assert_eq(fake.n_wc, 2);
+	cr_assert_eq(fake.wc[0].status, IBV_WC_WR_FLUSH_ERR);
+}
+
+Test(tx, sendmsg_fails__close_ends_the_stream)
+{
+	cr_assert_not_null(soft_batch_get()); /* its sites come once */
+	cr_assert_eq(fake_attach(plain, SOCK_STREAM), 0);
+	cr_assert_eq(write(fake.peer, "bye", 3), 3);
+	iw_fault_arm(IW_FAULT_SYSCALL, 1);
+	cr_assert_eq(fake_post(IBV_WR_SEND, "hello", 5, 0), 0);
+	iw_fault_arm(0, 0);
+	soft_qp_close(fake.qp, 1000);
+	cr_assert_eq(fake.qp->state, IBV_QPS_ERR);
+	cr_assert_eq(fake.wc[0].status, IBV_WC_WR_FLUSH_ERR);
+}
+
+Test(tx, sendmsg_fails__while_closing)
+{
+	cr_assert_not_null(soft_batch_get()); /* its sites come once */
+	cr_assert_eq(fake_attach(plain, SOCK_STREAM), 0);
+	fake.qp->tx.held = true;
+	cr_assert_eq(fake_post(IBV_WR_SEND, "hello", 5, 0), 0);
+	fake.qp->tx.held = false;
+	iw_fault_arm(IW_FAULT_SYSCALL, 1);
+	soft_qp_close(fake.qp, 1000);
+	iw_fault_arm(0, 0);
+	cr_assert_eq(fake.qp->state, IBV_QPS_ERR);
 	cr_assert_eq(fake.wc[0].status, IBV_WC_WR_FLUSH_ERR);
 }
 

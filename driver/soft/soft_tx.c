@@ -67,6 +67,19 @@ static void stream_lost(struct soft_qp *qp, int err)
 	soft_qp_fail(qp, &why);
 }
 
+/*
+ * Nothing leaves any more, mostly because the peer is gone. What it said before may
+ * still lie in the socket: the receiver reads that, comes to the end, which is here
+ * if the socket does not know of it yet, and ends the stream.
+ */
+static void cannot_send(struct soft_qp *qp, int err)
+{
+	iw_info("QP %u: nothing can be sent any more: %s", qp->ibv.qp_num, strerror(-err));
+	qp->tx.torn = true;
+	qp->tx.gone = true;
+	shutdown(qp->stream.fd, SHUT_RD);
+}
+
 /* @fault concerns the oldest thing that is not sent. */
 static void cut_failed(struct soft_qp *qp, const struct soft_cut_fault *fault)
 {
@@ -208,7 +221,7 @@ static bool send_rest(struct soft_qp *qp)
 	else if (rc == -EFAULT)
 		memory_gone(qp);
 	else
-		stream_lost(qp, rc);
+		cannot_send(qp, rc);
 	return false;
 }
 
@@ -246,7 +259,7 @@ static uint32_t send_batch(struct soft_qp *qp, struct soft_tx_batch *batch)
 	else if (sent == -EFAULT)
 		memory_gone(qp);
 	else
-		stream_lost(qp, (int)sent);
+		cannot_send(qp, (int)sent);
 	return 0;
 }
 
@@ -284,7 +297,10 @@ static void send_all(struct soft_qp *qp, struct soft_tx_batch *batch)
 
 static bool may_run(const struct soft_qp *qp)
 {
-	return qp->stream.fd >= 0 && !qp->tx.held && !qp->tx.want_write && !soft_qp_is_failing(qp);
+	const struct soft_tx *tx = &qp->tx;
+
+	return qp->stream.fd >= 0 && !tx->held && !tx->gone && !tx->want_write &&
+	       !soft_qp_is_failing(qp);
 }
 
 void soft_tx_run(struct soft_qp *qp)
@@ -305,7 +321,7 @@ void soft_tx_run(struct soft_qp *qp)
 			stream_lost(qp, -ENOMEM);
 	}
 	soft_sq_retire(qp);
-	if (qp->tx.closing && soft_tx_is_idle(qp))
+	if (qp->tx.closing && (qp->tx.gone || soft_tx_is_idle(qp)))
 		soft_qp_fail(qp, &closed);
 }
 
@@ -332,7 +348,7 @@ void soft_tx_close(struct soft_qp *qp)
 	qp->tx.closing = true;
 	qp->tx.close_at = qp->sq.posted;
 	/* A responder that never heard its peer may not send; nobody waits for that. */
-	if (qp->tx.held)
+	if (qp->tx.held || qp->tx.gone)
 		soft_qp_fail(qp, &(struct soft_failure){ .status = 0 });
 	else
 		soft_tx_run(qp);

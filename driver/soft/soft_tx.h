@@ -53,7 +53,8 @@ struct soft_tx {
 	bool want_write; /* the socket was full: EPOLLOUT is awaited */
 	bool watching;	 /* and has been asked for */
 	bool kicked;	 /* atomic: work came while another thread held sq.lock */
-	bool torn;	 /* an FPDU that is partly sent cannot be completed */
+	bool gone; /* nothing can be sent: the receiver reads what there is and ends the stream */
+	bool torn; /* an FPDU that is partly sent cannot be completed */
 	uint8_t mss_age; /* large batches since the MSS was asked for */
 	uint16_t mulpdu; /* of the current MSS */
 	uint32_t close_at;
