@@ -153,6 +153,9 @@ static void device(struct actor *a)
 	else
 		w_device(a->target, event_of[a->act]);
 	w_user_end(a->target);
+	/* Last, so that the listener does not wait for the child by waiting for this thread. */
+	if (a->act == A_REQUEST && a->child->id)
+		w_user_end(a->child);
 }
 
 static void client_connection(struct w_id *wid, enum il_act act)
@@ -283,6 +286,7 @@ static void build_passive(enum il_start start)
 	if (start == S_RECV_HANDLER)
 		return;
 	w_request(w.listener, the_id);
+	w_user_end(the_id);
 	attach(the_id);
 	if (start == S_RECV)
 		return;

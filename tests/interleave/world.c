@@ -156,7 +156,6 @@ static void attempt_begin(struct w_id *wid, enum w_link link)
 	wid->calls++;
 	wid->posting = false;
 	wid->cancelled = false;
-	wid->closed_here = false;
 	wid->in_attempt = true;
 }
 

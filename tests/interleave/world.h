@@ -175,15 +175,17 @@ void w_user_end(struct w_id *wid);
 /* Posts what no device would: @n of these, without looking. */
 void w_raw(struct w_id *wid, const struct iw_cm_event *evs, unsigned int n);
 
+/* The actors begin: what is counted from here on is theirs. */
+void w_actors_start(void);
+/* The connection, or the attempt, is over: nothing moves the QP any more. */
+void w_check_qp_over(const struct w_id *wid, const char *when);
+
 /* ---------------------------------------------------- the client (world_client.c) */
 
 int w_handler(struct iw_cm_id *id, const struct iw_cm_event *ev);
 void w_connect(struct w_id *wid);
 void w_accept(struct w_id *wid);
 void w_reject(struct w_id *wid);
-void w_actors_start(void);
-/* The connection, or the attempt, is over: nothing moves the QP any more. */
-void w_check_qp_over(const struct w_id *wid, const char *when);
 void w_establish(struct w_id *wid);
 void w_disconnect(struct w_id *wid, bool abrupt);
 void w_destroy(struct w_id *wid);

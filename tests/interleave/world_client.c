@@ -97,7 +97,7 @@ void w_disconnect(struct w_id *wid, bool abrupt)
 /* Those that nobody saw go with their listener, and before it. */
 IL_UNWATCHED static void check_children(const struct w_id *listener)
 {
-	if (listener != w.listener && listener != w.target)
+	if (listener->child)
 		return;
 	for (const struct w_id *child = w.ids; child < w.ids + W_IDS; child++)
 		il_check(!child->used || !child->child || !child->queued || child->handed ||

@@ -191,8 +191,6 @@ void w_request(struct w_id *listener, struct w_id *child)
 {
 	if (w_request_append(listener, child))
 		iw_cm_drain(listener->id);
-	if (child->id)
-		w_user_end(child);
 }
 
 void w_raw(struct w_id *wid, const struct iw_cm_event *evs, unsigned int n)
