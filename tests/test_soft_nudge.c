@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "soft_qp_fake.h"
 
@@ -104,7 +105,28 @@ Test(nudge, fire__the_peer_has_spoken)
 {
 	cr_assert_eq(fake_attach(to_siw(true), SOCK_STREAM), 0);
 	expect_empty_write("the RTR");
-	__atomic_store_n(&fake.qp->rx.got_fpdu, true, __ATOMIC_RELAXED);
+	__atomic_store_n(&fake.qp->rx.heard, true, __ATOMIC_RELAXED);
+	fire();
+	expect_silence();
+	cr_assert_eq(fake.nudge_ms, 0);
+}
+
+/* Its last words, perhaps: with more behind them a nudge would be answered by a reset. */
+Test(nudge, fire__what_the_peer_said_is_not_read_yet)
+{
+	cr_assert_eq(fake_attach(to_siw(true), SOCK_STREAM), 0);
+	expect_empty_write("the RTR");
+	cr_assert_eq(write(fake.peer, "word", 4), 4);
+	fire();
+	expect_silence();
+	cr_assert_eq(fake.nudge_ms, 0);
+}
+
+Test(nudge, fire__the_peer_has_closed)
+{
+	cr_assert_eq(fake_attach(to_siw(true), SOCK_STREAM), 0);
+	expect_empty_write("the RTR");
+	cr_assert_eq(shutdown(fake.peer, SHUT_WR), 0);
 	fire();
 	expect_silence();
 	cr_assert_eq(fake.nudge_ms, 0);

@@ -277,6 +277,20 @@ Test(read, ignores_what_comes_after_a_failure)
 	done();
 }
 
+Test(read, hears_the_first_byte)
+{
+	rx_env_new(false);
+	mem = rx_mem_new(16, IBV_ACCESS_LOCAL_WRITE);
+	cr_assert_not(rx_env->qp->rx.heard);
+	cr_assert_eq(soft_rx_feed(rx_env->qp, "", 0), 0);
+	cr_assert_not(rx_env->qp->rx.heard);
+	cr_assert_eq(soft_rx_feed(rx_env->qp, "", 1), 0);
+	cr_assert(rx_env->qp->rx.heard);
+	soft_rx_restart(rx_env->qp);
+	cr_assert_not(rx_env->qp->rx.heard);
+	done();
+}
+
 Test(restart, begins_a_stream_anew)
 {
 	rx_env_new(false);

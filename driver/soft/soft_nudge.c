@@ -4,6 +4,9 @@
  */
 #include "driver/soft/soft_nudge.h"
 
+#include <errno.h>
+#include <sys/socket.h>
+
 #include "driver/soft/soft_qp.h"
 
 /* Between two nudges; an emulated or busy peer may be away for long. */
@@ -30,11 +33,23 @@ static bool has_spoken(const struct soft_qp *qp)
 	return qp->stream.peer_to_peer || qp->sq.tx != qp->nudge.from;
 }
 
+/*
+ * What it said may lie in the socket yet. If those were its last words, and some of
+ * them do not fit in our window, a nudge would have them reset away.
+ */
+static bool is_answered(const struct soft_qp *qp)
+{
+	char first;
+
+	return __atomic_load_n(&qp->rx.heard, __ATOMIC_RELAXED) ||
+	       recv(qp->stream.fd, &first, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || errno != EAGAIN;
+}
+
 /* A timer of the last stream may come late. */
 static bool is_wanted(const struct soft_qp *qp)
 {
 	return qp->stream.initiator && !qp->stream.extensions && qp->stream.fd >= 0 &&
-	       !soft_qp_is_failing(qp) && !__atomic_load_n(&qp->rx.got_fpdu, __ATOMIC_RELAXED);
+	       !soft_qp_is_failing(qp) && !is_answered(qp);
 }
 
 /* Work may wait there, for the end of a Read that the peer has missed. */

@@ -11,7 +11,7 @@
  * So an initiator whose FPDUs nobody answers says something more: a zero-length
  * RDMA Write, as an RTR is one (RFC 6581), whose STag nobody looks at and which no
  * program sees. A few times, between two messages, at growing distances, and never
- * to a peer that has spoken or is one of ours.
+ * to a peer that has spoken, read or not yet, or is one of ours.
  */
 #ifndef IW_SOFT_NUDGE_H
 #define IW_SOFT_NUDGE_H

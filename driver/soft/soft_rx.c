@@ -202,6 +202,8 @@ int soft_rx_consume(struct soft_rx_call *call, const uint8_t *bytes, size_t len)
 	size_t n;
 	int err = 0;
 
+	if (len && !rx->heard)
+		__atomic_store_n(&rx->heard, true, __ATOMIC_RELAXED);
 	while (len && !err) {
 		n = len < HEAD_FIRST ? SIZE_MAX : mpa_fpdu_size(wire_get16(bytes));
 		if (rx->phase == SOFT_RX_HEADER && !rx->hdr_have && n <= len) {
@@ -389,6 +391,7 @@ void soft_rx_restart(struct soft_qp *qp)
 	struct soft_rx *rx = &qp->rx;
 
 	next_fpdu(rx);
+	__atomic_store_n(&rx->heard, false, __ATOMIC_RELAXED);
 	rx->got_fpdu = false;
 	rx->bulk = false;
 	rx->left = 0;

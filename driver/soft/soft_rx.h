@@ -32,7 +32,8 @@ enum soft_rx_phase {
 struct soft_rx {
 	struct iw_lock lock;
 	enum soft_rx_phase phase;
-	bool got_fpdu; /* the first one was good; read atomically by the nudge */
+	bool heard;    /* something came; read atomically by the nudge */
+	bool got_fpdu; /* the first one was good */
 	uint8_t hdr[SOFT_RX_HDR_MAX];
 	uint32_t hdr_have, hdr_need;
 	struct ddp_header ddp; /* of the segment in work */

@@ -75,7 +75,7 @@ static void first_fpdu(struct soft_rx_call *call)
 {
 	struct soft_qp *qp = call->qp;
 
-	__atomic_store_n(&qp->rx.got_fpdu, true, __ATOMIC_RELAXED);
+	qp->rx.got_fpdu = true;
 	if (qp->stream.initiator)
 		return;
 	__atomic_store_n(&qp->first_fpdu_due, true, __ATOMIC_RELEASE);
