@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -424,6 +425,40 @@ Test(pair, peer_resets__what_it_said_is_heard, .timeout = 60)
 Test(pair, peer_resets__what_it_said_is_heard_by_who_sends, .timeout = 60)
 {
 	hears_the_last_words(true);
+}
+
+/* What became of the socket of @b, whose receiver is not let near it, when @a's peer is dead. */
+static int end_of_socket(bool refused)
+{
+	const struct soft_failure dead = { .status = -ETIMEDOUT, .reset = true };
+	struct pollfd pfd = { .events = POLLIN };
+	int error = 0;
+	socklen_t len = sizeof(error);
+
+	setup(true, 0);
+	iw_lock(&b.qp->rx.lock);
+	soft_qp_fail(a.qp, &dead);
+	if (refused)
+		iw_fault_arm(IW_FAULT_SYSCALL, 1);
+	soft_qp_settle(a.qp);
+	iw_fault_arm(0, 0);
+	pfd.fd = b.qp->stream.fd;
+	cr_assert_eq(poll(&pfd, 1, 10000), 1);
+	cr_assert_eq(getsockopt(pfd.fd, SOL_SOCKET, SO_ERROR, &error, &len), 0);
+	iw_unlock(&b.qp->rx.lock);
+	cr_assert_eq(__atomic_load_n(&a.ended, __ATOMIC_ACQUIRE), 1);
+	teardown();
+	return error;
+}
+
+Test(pair, peer_is_dead__it_is_reset_in_case_it_hears, .timeout = 60)
+{
+	cr_assert_eq(end_of_socket(false), ECONNRESET);
+}
+
+Test(pair, peer_is_dead__closed_if_it_cannot_be_reset, .timeout = 60)
+{
+	cr_assert_eq(end_of_socket(true), 0);
 }
 
 /* With a cancellation pending, the first cancellation point would be the last. */

@@ -10,11 +10,12 @@
 #include <stddef.h>
 #include <sys/socket.h>
 
+#include "base/clock.h"
 #include "driver/soft/soft_limit.h"
 #include "driver/soft/soft_qp.h"
 
-/* While a peer keeps its window shut, so many looks within the limit. */
-#define LOOKS 6
+/* So many looks within the limit: what is seen of an answer is not much older. */
+#define LOOKS 12
 /* One that is not answered may have left just now. */
 #define PROBES_LOST 2
 
@@ -34,13 +35,34 @@ static bool may_yet_answer(const struct soft_guard_view *view)
 	return !view->window && view->silent_ms / PROBES_LOST < view->rto_ms;
 }
 
+void soft_guard_recall(struct soft_guard_past *past, struct soft_guard_view *view, uint64_t now_ms)
+{
+	const uint64_t ack_ms = now_ms - view->silent_ms;
+	const bool counted = view->acked || view->bare;
+	uint64_t silent_ms;
+
+	if (!past->looked || !counted || view->acked != past->acked || view->bare != past->bare) {
+		/* It answered since then; the last acknowledgement is the best guess when. */
+		if (view->silent_ms < now_ms && ack_ms > past->answer_ms)
+			past->answer_ms = ack_ms;
+	}
+	past->looked = true;
+	past->acked = view->acked;
+	past->bare = view->bare;
+	silent_ms = now_ms - past->answer_ms;
+	view->silent_ms = silent_ms > UINT32_MAX ? UINT32_MAX : (uint32_t)silent_ms;
+}
+
 int soft_guard_judge(const struct soft_guard_view *view, unsigned int limit_ms)
 {
+	const unsigned int next_ms = limit_ms / LOOKS;
+
 	if (!view->unacked && !view->notsent)
 		return SOFT_GUARD_IDLE;
 	if (view->silent_ms < limit_ms)
-		return (int)(limit_ms - view->silent_ms);
-	return may_yet_answer(view) ? (int)(limit_ms / LOOKS) : SOFT_GUARD_DEAD;
+		return (int)(limit_ms - view->silent_ms < next_ms ? limit_ms - view->silent_ms
+								  : next_ms);
+	return may_yet_answer(view) ? (int)next_ms : SOFT_GUARD_DEAD;
 }
 
 /* A kernel that says less fills less. */
@@ -60,12 +82,14 @@ static int view_stream(int fd, struct soft_guard_view *view)
 		.silent_ms = info.tcpi_last_ack_recv,
 		.rto_ms = info.tcpi_rto / 1000,
 		.probes = info.tcpi_probes,
+		.bare = info.tcpi_segs_in - info.tcpi_data_segs_in,
+		.acked = info.tcpi_bytes_acked,
 	};
 	return 0;
 }
 
 /* sq.lock is held. As soft_guard_judge(). */
-static int look(const struct soft_qp *qp)
+static int look(struct soft_qp *qp)
 {
 	const unsigned int limit_ms = soft_limit_dead_peer_s() * 1000;
 	struct soft_guard_view view;
@@ -74,6 +98,7 @@ static int look(const struct soft_qp *qp)
 		return SOFT_GUARD_IDLE;
 	if (view_stream(qp->stream.fd, &view))
 		return (int)(limit_ms / LOOKS);
+	soft_guard_recall(&qp->guard.past, &view, iw_now_ms());
 	return soft_guard_judge(&view, limit_ms);
 }
 
@@ -90,6 +115,7 @@ static void timer_put(struct soft_timer *timer)
 static void timer_fire(struct soft_timer *timer)
 {
 	static const struct soft_failure dead = { .status = -ETIMEDOUT,
+						  .reset = true,
 						  .has_event = true,
 						  .event = IBV_EVENT_QP_FATAL };
 	struct soft_qp *qp = qp_of(timer);
@@ -103,7 +129,7 @@ static void timer_fire(struct soft_timer *timer)
 	soft_sq_unlock(qp);
 	if (next != SOFT_GUARD_DEAD)
 		return;
-	iw_info("QP %u: the peer has acknowledged nothing for %u s", qp->ibv.qp_num,
+	iw_info("QP %u: the peer has answered nothing for %u s", qp->ibv.qp_num,
 		soft_limit_dead_peer_s());
 	soft_qp_fail(qp, &dead);
 	soft_qp_settle(qp);
@@ -117,8 +143,9 @@ void soft_guard_start(struct soft_qp *qp)
 	if (qp->guard.on)
 		return;
 	qp->guard.on = true;
+	qp->guard.past = (struct soft_guard_past){ .answer_ms = iw_now_ms() };
 	qp->guard.timer.ops = &timer_ops;
-	soft_timer_start(&qp->guard.timer, soft_limit_dead_peer_s() * 1000);
+	soft_timer_start(&qp->guard.timer, soft_limit_dead_peer_s() * 1000 / LOOKS);
 }
 
 void soft_guard_stop(struct soft_qp *qp)

@@ -52,6 +52,7 @@ struct soft_owner_ops {
 /* Why a stream ends. The first reason counts. */
 struct soft_failure {
 	int status; /* for the owner */
+	bool reset; /* the peer is dead: no last words, and no waiting for its FIN */
 	bool send_terminate;
 	struct rdmap_terminate terminate;
 	enum ibv_wc_status

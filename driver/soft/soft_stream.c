@@ -7,8 +7,10 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
-#include <time.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
+#include "base/clock.h"
 #include "driver/soft/soft_qp.h"
 #include "driver/soft/soft_stall.h"
 
@@ -115,14 +117,6 @@ static bool is_due(const struct soft_qp *qp)
 
 /* ---- the beginning */
 
-static uint64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 /* All locks are held. */
 static int start_stream(struct soft_qp *qp)
 {
@@ -180,7 +174,7 @@ static int attach_locked(struct soft_qp *qp, const struct soft_stream *stream,
 	}
 	qp->owner_ops = ops;
 	qp->owner = owner;
-	qp->attached_ms = now_ms();
+	qp->attached_ms = iw_now_ms();
 	iw_lock(&qp->fail_lock);
 	memset(&qp->failure, 0, sizeof(qp->failure));
 	__atomic_store_n(&qp->failing, false, __ATOMIC_RELAXED);
@@ -284,11 +278,21 @@ void soft_qp_flush_recv(struct soft_qp *qp)
 /* How long the end is kept back; two of ours need not. */
 static unsigned int hold_ms(const struct soft_qp *qp)
 {
-	uint64_t age = now_ms() - qp->attached_ms;
+	uint64_t age = iw_now_ms() - qp->attached_ms;
 
 	if (!qp->stream.initiator || qp->stream.extensions || age >= YOUNG_MS)
 		return 0;
 	return YOUNG_MS - (unsigned int)age;
+}
+
+/* A peer that we only do not reach hears at once that it is over. */
+static void reset_socket(int fd)
+{
+	const struct linger now = { .l_onoff = 1 };
+
+	if (iw_fault(IW_FAULT_SYSCALL) || setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now)))
+		iw_debug("a dead peer's socket is closed, not reset");
+	close(fd);
 }
 
 /* rx.lock and sq.lock are held: the socket leaves us, with what is still to be said. */
@@ -298,6 +302,11 @@ static void give_up_socket(struct soft_qp *qp, const struct soft_failure *why)
 	void *words;
 
 	soft_pset_remove(qp->pset, &qp->watch);
+	if (why->reset) {
+		reset_socket(qp->stream.fd);
+		set_fd(qp, -1);
+		return;
+	}
 	words = soft_tx_last_words(qp, why->send_terminate ? &why->terminate : NULL, &len);
 	soft_loop_linger_held(qp->stream.fd, words, len, hold_ms(qp), SOFT_LINGER_MS);
 	free(words);

@@ -131,15 +131,19 @@ case_flap() {
 	end_case flap
 }
 
-# Nothing arrives there, but all that comes from there does.
+# Nothing arrives there, but all that comes from there does: what b says again and again, for want
+# of an answer, is no answer to a.
 case_one_way() {
-	connect idle both
+	local name x names=(idle both words back)
+	connect "${names[@]}"
 	tell a flow both svrw 0 4096
 	tell b flow both svrw 0 4096
 	forward a 0
-	local name x
+	tell a flow words s 1 64
+	tell b flow words s 1 64
+	tell b flow back w 1 64
 	for x in a b; do
-		for name in idle both; do
+		for name in "${names[@]}"; do
 			ended $x $name DISCONNECTED $dead "one way: $name, $x"
 		done
 	done
