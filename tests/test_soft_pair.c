@@ -410,7 +410,7 @@ static void hears_the_last_words(bool sends)
 	cr_expect_eq(a.ended, 0);
 	iw_unlock(&a.qp->rx.lock);
 	for (i = 0; i < LAST_WORDS; i++)
-		cr_assert_eq(good(&a).wr_id, i);
+		cr_assert_eq(good(&a).wr_id, (uint64_t)i);
 	for (i = 0; i < (sends ? 3 : 1); i++)
 		cr_assert_eq(next(&a).status, IBV_WC_WR_FLUSH_ERR);
 	cr_assert_eq(__atomic_load_n(&a.ended, __ATOMIC_ACQUIRE), 1);
