@@ -135,7 +135,7 @@ else
 		/sub +\$0x[0-9a-f]+,%rsp/ {
 			match($0, /\$0x[0-9a-f]+/); hex = substr($0, RSTART + 3, RLENGTH - 3)
 			if (length(hex) > 4 && hex !~ /^ffffffff/) print name, "takes", hex, "bytes in one step" }' >"$tmp/log"
-	objdump -d --no-show-raw-insn "$lib" | grep -qE 'or[lq]? +\$0x0,(0x[0-9a-f]+)?\(%rsp\)' ||
+	objdump -d --no-show-raw-insn "$lib" | grep -qE '(or[lq]?|movq?) +\$0x0,(0x[0-9a-f]+)?\(%rsp\)' ||
 		echo "$lib: no probe of the stack" >>"$tmp/log"
 	report "stack clash protection: no frame steps over a guard page"
 fi

@@ -131,6 +131,13 @@ static bool judge_gap(const char *line)
 	return false;
 }
 
+/* clang's tail calls and its lines hide who calls: there they are shown, and do not count. */
+#ifdef __clang__
+#define GAPS_COUNT 0
+#else
+#define GAPS_COUNT 1
+#endif
+
 static unsigned int gaps(const struct sweep_report *r)
 {
 	unsigned int wrong = 0;
@@ -139,7 +146,7 @@ static unsigned int gaps(const struct sweep_report *r)
 		gap_name = r->gap[i].name;
 		gap_is_excused = true;
 		name_frames(&r->gap[i].from, 1, judge_gap);
-		wrong += !gap_is_excused;
+		wrong += GAPS_COUNT && !gap_is_excused;
 	}
 	return wrong;
 }

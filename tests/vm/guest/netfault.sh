@@ -56,6 +56,14 @@ bad_net() {
 	end_case "$1"
 }
 
+# small_path MTU [ROUTE OPTIONS]: of the link between the router and b, at both of its ends: what a
+# veth with less takes from one with more is dropped, and nobody is told. That b announces segments
+# of 1460 bytes all the same leaves a to find out from the router.
+small_path() {
+	{ in_r "ip link set nfb mtu $1" && ip -n "${ns}b" link set nfb mtu "$1" &&
+		ip -n "${ns}b" route replace default via 10.91.2.1 ${2:-}; } || not_ok "MTU $1"
+}
+
 bad_nets() {
 	bad_net calm 8192 ''
 	bad_net 'loss 1' 8192 'loss 1%'
@@ -69,9 +77,9 @@ bad_nets() {
 	bad_net corrupt 8192 'corrupt 2%'
 	bad_net rate 4096 'rate 2mbit limit 20'
 	bad_net 'all at once' 4096 'delay 20ms 10ms loss 2% duplicate 2% corrupt 1% reorder 10%'
-	in_r 'ip link set nfa mtu 576; ip link set nfb mtu 576'
+	small_path 576 'advmss 1460'
 	bad_net 'mtu 576' 4096 'loss 1%'
-	in_r 'ip link set nfa mtu 1500; ip link set nfb mtu 1500'
+	small_path 1500
 	netem ''
 }
 
